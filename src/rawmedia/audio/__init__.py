@@ -1,0 +1,1 @@
+"""Values and arithmetic: formats, frames and what is computed from them. Nothing here waits."""

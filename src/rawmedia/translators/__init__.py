@@ -1,0 +1,1 @@
+"""Engines that hear one language and say another, behind one protocol."""
