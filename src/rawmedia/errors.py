@@ -88,7 +88,7 @@ class UnsupportedChangeError(ConfigurationError):
 class MissingDependencyError(RawMediaError, ImportError):
     """Whatever does not need it still works; ``command`` adds it."""
 
-    fault = "machine"
+    fault: ClassVar[Fault] = "machine"
 
     def __init__(self, what: str, needed_for: str, command: str) -> None:
         super().__init__(what, needed_for, command)
@@ -103,7 +103,7 @@ class MissingDependencyError(RawMediaError, ImportError):
 class AudioError(RawMediaError, ValueError):
     """The audio was not taken; the object that refused it still works."""
 
-    fault = "input"
+    fault: ClassVar[Fault] = "input"
 
 
 class UnsupportedFormatError(AudioError):
@@ -120,7 +120,7 @@ class UnsupportedFormatError(AudioError):
 class FormatMismatchError(AudioError):
     """The frame was not taken; convert it and send it again."""
 
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
     def __init__(self, expected: AudioFormat, got: AudioFormat) -> None:
         super().__init__(expected, got)
@@ -144,7 +144,7 @@ class PayloadError(AudioError):
 class MediaFileError(RawMediaError):
     """The base of what can be wrong with a file; ``path`` names it."""
 
-    fault = "input"
+    fault: ClassVar[Fault] = "input"
 
     def __init__(self, path: str | os.PathLike[str], problem: str) -> None:
         super().__init__(str(path), problem)
@@ -161,7 +161,7 @@ class UnreadableFileError(MediaFileError):
 class FileWriteError(MediaFileError):
     """What was written before is kept and playable; this and later audio is not written."""
 
-    fault = "machine"
+    fault: ClassVar[Fault] = "machine"
 
 
 class StreamError(RawMediaError):
@@ -171,7 +171,7 @@ class StreamError(RawMediaError):
 class EndOfStreamError(StreamError, EOFError):
     """All audio was delivered; the other end has finished and nothing more will come."""
 
-    fault = "far end"
+    fault: ClassVar[Fault] = "far end"
 
     def __str__(self) -> str:
         return "the stream has ended and all of its audio was delivered"
@@ -194,7 +194,7 @@ class StreamClosedError(StreamError):
 class StreamFailedError(StreamError):
     """The other end broke and the stream is over; ``cause`` is what broke it."""
 
-    fault = "far end"
+    fault: ClassVar[Fault] = "far end"
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__(cause)
@@ -220,7 +220,7 @@ class StreamOverflowError(StreamError):
 class StreamTimeoutError(StreamError, TimeoutError):
     """The stream still works. Of a timed-out send, the first ``accepted_samples`` were taken."""
 
-    fault = "far end"
+    fault: ClassVar[Fault] = "far end"
     retryable = True
 
     def __init__(self, verb: str, timeout: float, accepted_samples: int = 0) -> None:
@@ -256,7 +256,7 @@ class ClockError(RawMediaError, RuntimeError):
 class TranslatorError(RawMediaError):
     """The base of what an engine raises; the audio streams around it still work."""
 
-    fault = "engine"
+    fault: ClassVar[Fault] = "engine"
 
     def __init__(self, engine: str, problem: str) -> None:
         super().__init__(engine, problem)
@@ -282,7 +282,7 @@ class TranslatorOverloadedError(TranslatorError):
 class TranslatorClosedError(TranslatorError):
     """The frame was not taken; this translation is over. Open another."""
 
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
     def __init__(
         self, engine: str, problem: str = "the translation is closed or its input has ended"
@@ -303,13 +303,13 @@ class EngineCrashedError(EngineFailedError):
 class AuthenticationError(TranslatorError):
     """Nothing was translated; correct the key, the token or the region. No secret is in this text."""
 
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class ServiceError(TranslatorError):
     """This translation is over; the service said why. ``retryable`` says whether later may help."""
 
-    fault = "service"
+    fault: ClassVar[Fault] = "service"
 
     def __init__(self, engine: str, problem: str, *, retryable: bool = True) -> None:
         super().__init__(engine, problem)
@@ -320,7 +320,7 @@ class ServiceError(TranslatorError):
 class NetworkError(TranslatorError):
     """This translation is over; the service was not reached. Check the network and open another."""
 
-    fault = "network"
+    fault: ClassVar[Fault] = "network"
     retryable = True
 
 

@@ -155,7 +155,7 @@ class AudioFrame:
             assert self._samples is not None
             contiguous = np.ascontiguousarray(self._samples, dtype="<i2").reshape(-1)
             contiguous.flags.writeable = False
-            self._data = memoryview(contiguous).cast("B")
+            self._data = contiguous.data.cast("B")
         return self._data
 
     def __bytes__(self) -> bytes:
