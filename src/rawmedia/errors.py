@@ -165,7 +165,9 @@ class FileWriteError(MediaFileError):
 
 
 class StreamError(RawMediaError):
-    """The base of what a stream's verbs raise."""
+    """The base of what a stream's verbs raise; of a send, the first ``accepted_samples`` were taken."""
+
+    accepted_samples: int = 0
 
 
 class EndOfStreamError(StreamError, EOFError):

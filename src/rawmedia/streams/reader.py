@@ -1,0 +1,269 @@
+"""One reader's bounded view of the audio that a stream brings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+
+from rawmedia.audio.frame import AudioFrame
+from rawmedia.errors import EndOfStreamError, StreamTimeoutError, StreamUseError
+from rawmedia.streams.waiting import PENDING, Pending, wait_in_task, wait_in_thread
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from rawmedia.audio.format import AudioFormat
+    from rawmedia.streams.buffer import FrameBuffer, Lifecycle
+    from rawmedia.streams.clock import Clock
+    from rawmedia.streams.waiting import WaitList
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStats:
+    """What became of the audio that a reader was given; durations in milliseconds."""
+
+    buffered_ms: float
+    """Waits to be read."""
+    frames: int
+    """Read so far, filler included."""
+    overrun_ms: float
+    """Lost because it was not read in time."""
+    filled_ms: float
+    """Silence given in place of gaps."""
+    discarded_ms: float
+    """Dropped unread by ``clear`` and ``close``."""
+
+
+class Receive:
+    """The operation of taking the next frame; one object serves a reader for life."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: AudioReader) -> None:
+        self._reader = reader
+
+    def attempt(self) -> AudioFrame | Literal[Pending.PENDING]:
+        """Take a frame, or say why none will come."""
+        reader = self._reader
+        if reader._buffer.frames:
+            return reader._next_frame()
+        if reader._callback is not None:
+            raise StreamUseError(
+                "frames go to the callback given to on_frame; recv can't have them"
+            )
+        error = reader._lifecycle.reader_error()
+        if error is not None:
+            raise error
+        return PENDING
+
+    def waiters(self) -> WaitList:
+        """Among the readers."""
+        return self._reader._buffer.readers
+
+    def abandon(self, error: BaseException) -> None:
+        """Nothing to undo: a frame is only taken by an attempt that gives it."""
+
+    def timeout_error(self, timeout: float) -> StreamTimeoutError:
+        """Say that no frame came."""
+        return StreamTimeoutError("recv", timeout)
+
+    def retry_at(self) -> None:
+        """Only a wake-up helps."""
+
+
+class AudioReader(ABC):
+    """A bounded reader of a stream's audio: the stream's own, or one of its taps.
+
+    Iterating gives frames until the stream ends; the reader is its own iterator, so a
+    timed-out ``anext`` loses nothing. Any number of threads and tasks may read at once;
+    each frame goes to one of them.
+
+    Readers are made by `InboundAudioStream`, and by its ``tap``.
+    """
+
+    def __init__(
+        self,
+        format: AudioFormat,
+        frame_samples: int,
+        buffer: FrameBuffer,
+        lifecycle: Lifecycle,
+        lock: threading.Lock,
+        clock: Clock,
+        *,
+        fill_gaps: bool,
+        position: int = 0,
+    ) -> None:
+        self._format = format
+        self._frame_samples = frame_samples
+        self._buffer = buffer
+        self._lifecycle = lifecycle
+        self._lock = lock
+        self._clock = clock
+        self._fill_gaps = fill_gaps
+        self._next_position = position
+        self._receive = Receive(self)
+        self._callback: Callable[[AudioFrame], object] | None = None
+        self._taken: Callable[[AudioFrame], object] | None = None
+        self._frames_read = 0
+        self._overrun = 0
+        self._filled = 0
+        self._discarded = 0
+
+    @property
+    def format(self) -> AudioFormat:
+        """What every frame is in."""
+        return self._format
+
+    @property
+    def frame_ms(self) -> float:
+        """How long a frame lasts; the last before a gap or the end may be shorter."""
+        return self._format.duration_ms(self._frame_samples)
+
+    def recv(self, timeout: float | None = None) -> AudioFrame:
+        """Wait for the next frame, blocking this thread.
+
+        Args:
+            timeout: Seconds on the stream's clock, 0 to only look, None for no limit.
+
+        Raises:
+            EndOfStreamError: The other end finished and every frame was read.
+            StreamTimeoutError: None came in time; the stream still works.
+            StreamFailedError: The other end failed and every frame before was read.
+            StreamClosedError: The stream was closed.
+            StreamUseError: ``on_frame`` has the frames.
+            ClockError: It would wait, and the clock is virtual.
+        """
+        with self._lock:  # the frame path
+            if self._buffer.frames:
+                return self._next_frame()
+        return wait_in_thread(self._lock, self._clock, self._receive, timeout)
+
+    async def arecv(self, timeout: float | None = None) -> AudioFrame:
+        """Wait for the next frame, suspending this task; cancelling loses none.
+
+        Args:
+            timeout: Seconds on the stream's clock, 0 to only look, None for no limit.
+
+        Raises:
+            EndOfStreamError: The other end finished and every frame was read.
+            StreamTimeoutError: None came in time; the stream still works.
+            StreamFailedError: The other end failed and every frame before was read.
+            StreamClosedError: The stream was closed.
+            StreamUseError: ``on_frame`` has the frames.
+        """
+        with self._lock:  # the frame path
+            if self._buffer.frames:
+                return self._next_frame()
+        return await wait_in_task(self._lock, self._clock, self._receive, timeout)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> AudioFrame:
+        try:
+            return self.recv()
+        except EndOfStreamError:
+            raise StopIteration from None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AudioFrame:
+        try:
+            return await self.arecv()
+        except EndOfStreamError:
+            raise StopAsyncIteration from None
+
+    def clear(self) -> float:
+        """Drop what is unread; returns how many milliseconds that was.
+
+        Audio that does not fill a frame yet is not unread but unfinished, and stays.
+        """
+        with self._lock:
+            dropped = self._drop_unread()
+        return self._format.duration_ms(dropped)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop reading, now; reading then raises `StreamClosedError`. Twice is harmless."""
+
+    async def aclose(self) -> None:
+        """Do as ``close`` does."""
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def reader_stats(self) -> ReaderStats:
+        """What became of this reader's audio so far."""
+        ms = self._format.duration_ms
+        with self._lock:
+            return ReaderStats(
+                ms(self._buffer.samples),
+                self._frames_read,
+                ms(self._overrun),
+                ms(self._filled),
+                ms(self._discarded),
+            )
+
+    # The rest runs under the lock.
+
+    def _offer(self, frame: AudioFrame) -> None:
+        """Add a frame, at the cost of the oldest ones."""
+        buffer = self._buffer
+        if buffer.samples + frame._samples_per_channel > buffer.capacity:
+            self._overrun += buffer.make_room(frame._samples_per_channel)
+        buffer.put(frame)
+
+    def _next_frame(self) -> AudioFrame:
+        """Take the oldest frame, or a piece of the silence that is asked for in front of it."""
+        buffer = self._buffer
+        self._frames_read += 1
+        position = buffer.frames[0]._position
+        if self._fill_gaps and position > self._next_position:
+            start = max(self._next_position, position - buffer.capacity)
+            silence = AudioFrame.silence(
+                self._format,
+                min(self._frame_samples, position - start),
+                start,
+                buffer.frames[0].source,
+            )
+            self._next_position = silence.end
+            self._filled += silence.samples_per_channel
+            return silence
+        frame = buffer.take()
+        self._next_position = position + frame._samples_per_channel
+        if self._taken is not None:
+            self._taken(frame)
+        return frame
+
+    def _drop_unread(self) -> int:
+        dropped = self._buffer.clear()
+        self._discarded += dropped
+        return dropped
+
+
+__all__ = ["AudioReader", "ReaderStats"]

@@ -1,0 +1,1 @@
+"""What tests of programs on rawmedia need: fakes, signals, comparisons and virtual time."""
