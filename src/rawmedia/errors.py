@@ -27,6 +27,7 @@
         ├── TranslatorOverloadedError  the engine is too slow; the frame was not taken
         ├── TranslatorClosedError
         ├── EngineFailedError          the engine broke, or its answer makes no sense
+        │   ├── TranslatorStalledError  it takes no audio any more
         │   └── EngineCrashedError     its process or thread is gone
         ├── AuthenticationError        the service refused the credentials
         ├── ServiceError               the service answered with an error
@@ -298,6 +299,10 @@ class EngineFailedError(TranslatorError):
     retryable = True
 
 
+class TranslatorStalledError(EngineFailedError):
+    """This translation takes no audio any more; what it has delivered stays valid. Open another to go on."""
+
+
 class EngineCrashedError(EngineFailedError):
     """The engine's process is gone and this translation with it; what it has delivered stays valid."""
 
@@ -353,6 +358,7 @@ __all__ = [
     "TranslatorClosedError",
     "TranslatorError",
     "TranslatorOverloadedError",
+    "TranslatorStalledError",
     "UnreadableFileError",
     "UnsupportedChangeError",
     "UnsupportedFormatError",

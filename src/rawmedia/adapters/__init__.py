@@ -1,0 +1,1 @@
+"""What carries calls: each adapter turns a transport into legs."""

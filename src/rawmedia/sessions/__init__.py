@@ -1,0 +1,1 @@
+"""Interpreting: streams, a translator, captions and figures put together."""
