@@ -1,1 +1,126 @@
-"""The audio of a live call, both ways, with a socket-like interface."""
+"""The audio of a live call, both ways, with a socket-like interface, translated while people speak.
+
+These are the names that most programs need; each is loaded when it is first used, so that
+importing the package costs next to nothing. What is beside them lives in the subpackages:
+``rawmedia.audio``, ``streams``, ``files``, ``translators``, ``captions``, ``sessions``,
+``adapters``, and ``testing`` for the tests of programs that use them. Every exception is in
+``rawmedia.errors``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rawmedia.adapters.file_leg import FileLeg
+    from rawmedia.audio.format import SPEECH, TELEPHONY, WEBRTC, WIDEBAND_VOICE, AudioFormat
+    from rawmedia.audio.frame import AudioFrame
+    from rawmedia.audio.timeline import TimeSpan
+    from rawmedia.errors import RawMediaError
+    from rawmedia.sessions.interpreter import Interpreter
+    from rawmedia.streams.clock import Clock
+    from rawmedia.streams.inbound import InboundAudioStream
+    from rawmedia.streams.leg import CallLeg
+    from rawmedia.streams.outbound import OutboundAudioStream
+    from rawmedia.streams.pair import audio_pair
+    from rawmedia.translators.azure import AzureSpeechConfig, AzureTranslator
+    from rawmedia.translators.cascade import CascadeTranslator
+    from rawmedia.translators.events import (
+        FinalTranslation,
+        PartialTranslation,
+        Progress,
+        TranslatedAudio,
+        TranslationEvent,
+        TranslatorWarning,
+        Usage,
+        UtteranceEnded,
+    )
+    from rawmedia.translators.function import translator
+    from rawmedia.translators.request import TranslationRequest
+    from rawmedia.translators.select import choose_translator
+    from rawmedia.translators.translator import Translation, Translator, TranslatorCapabilities
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "rawmedia.adapters.file_leg": ("FileLeg",),
+    "rawmedia.audio.format": ("SPEECH", "TELEPHONY", "WEBRTC", "WIDEBAND_VOICE", "AudioFormat"),
+    "rawmedia.audio.frame": ("AudioFrame",),
+    "rawmedia.audio.timeline": ("TimeSpan",),
+    "rawmedia.errors": ("RawMediaError",),
+    "rawmedia.sessions.interpreter": ("Interpreter",),
+    "rawmedia.streams.clock": ("Clock",),
+    "rawmedia.streams.inbound": ("InboundAudioStream",),
+    "rawmedia.streams.leg": ("CallLeg",),
+    "rawmedia.streams.outbound": ("OutboundAudioStream",),
+    "rawmedia.streams.pair": ("audio_pair",),
+    "rawmedia.translators.azure": ("AzureSpeechConfig", "AzureTranslator"),
+    "rawmedia.translators.cascade": ("CascadeTranslator",),
+    "rawmedia.translators.events": (
+        "FinalTranslation",
+        "PartialTranslation",
+        "Progress",
+        "TranslatedAudio",
+        "TranslationEvent",
+        "TranslatorWarning",
+        "Usage",
+        "UtteranceEnded",
+    ),
+    "rawmedia.translators.function": ("translator",),
+    "rawmedia.translators.request": ("TranslationRequest",),
+    "rawmedia.translators.select": ("choose_translator",),
+    "rawmedia.translators.translator": ("Translation", "Translator", "TranslatorCapabilities"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home at its first use (PEP 562)."""
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
+
+            value: object = getattr(import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "SPEECH",
+    "TELEPHONY",
+    "WEBRTC",
+    "WIDEBAND_VOICE",
+    "AudioFormat",
+    "AudioFrame",
+    "AzureSpeechConfig",
+    "AzureTranslator",
+    "CallLeg",
+    "CascadeTranslator",
+    "Clock",
+    "FileLeg",
+    "FinalTranslation",
+    "InboundAudioStream",
+    "Interpreter",
+    "OutboundAudioStream",
+    "PartialTranslation",
+    "Progress",
+    "RawMediaError",
+    "TimeSpan",
+    "TranslatedAudio",
+    "Translation",
+    "TranslationEvent",
+    "TranslationRequest",
+    "Translator",
+    "TranslatorCapabilities",
+    "TranslatorWarning",
+    "Usage",
+    "UtteranceEnded",
+    "__version__",
+    "audio_pair",
+    "choose_translator",
+    "translator",
+]

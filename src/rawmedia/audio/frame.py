@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rawmedia.audio.pcm import byte_view
 from rawmedia.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class AudioFrame:
             size = samples.nbytes
             self._data, self._samples = None, samples
         else:
-            view = _bytes_view(data)
+            view = byte_view(data)
             size = len(view)
             self._data, self._samples = view, None
         self._samples_per_channel, rest = divmod(size, format._num_channels * 2)
@@ -168,7 +169,12 @@ class AudioFrame:
         Args:
             position: Where it starts now.
             source: Who speaks now; None keeps what the frame says.
+
+        Raises:
+            PayloadError: The position is negative.
         """
+        if position < 0:
+            raise PayloadError("a position of 0 or later", str(position))
         moved = AudioFrame.__new__(AudioFrame)
         moved._data, moved._samples = self._data, self._samples
         moved._samples_per_channel, moved._format = self._samples_per_channel, self._format
@@ -212,17 +218,6 @@ def _checked(data: npt.NDArray[Any], format: AudioFormat) -> Samples:
     view: Samples = data.view()
     view.flags.writeable = False
     return view
-
-
-def _bytes_view(data: bytes | bytearray | memoryview) -> memoryview:
-    """The buffer as a flat read-only view of bytes."""
-    try:
-        view = memoryview(data)
-    except TypeError:
-        raise PayloadError("bytes, a buffer or a numpy array", type(data).__name__) from None
-    if not view.c_contiguous:
-        raise PayloadError("a contiguous buffer", "one with holes")
-    return view.cast("B").toreadonly()
 
 
 __all__ = ["AudioFrame"]

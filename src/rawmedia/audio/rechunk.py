@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rawmedia.audio.pcm import byte_view
 from rawmedia.errors import ConfigurationError, PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rawmedia.audio.format import AudioFormat
-
-    PCMBytes = bytes | bytearray | memoryview
-    """Interleaved int16 samples; a ``memoryview`` is one of bytes (``frame.data`` is)."""
+    from rawmedia.audio.pcm import PCMBytes
 
 
 class Rechunker:
@@ -54,29 +53,30 @@ class Rechunker:
             data: Whole samples of every channel; may be empty.
 
         Raises:
-            PayloadError: The bytes end in the middle of a sample; none of them was taken.
+            PayloadError: The bytes end in the middle of a sample, or are no contiguous buffer;
+                none of them was taken.
         """
-        size, chunk = len(data), self._chunk_bytes
-        pending = self._pending
-        if size == chunk and not pending and type(data) is bytes:
+        chunk, pending = self._chunk_bytes, self._pending
+        if type(data) is bytes and len(data) == chunk and not pending:
             return (data,)
+        # Slices of a view, so that bytes are copied once: into the chunk that leaves.
+        view = byte_view(data)
+        size = len(view)
         if size % self._instant_bytes:
             raise PayloadError(f"whole samples of {self._instant_bytes} bytes", f"{size} bytes")
         missing = chunk - len(pending)
         if size < missing:
-            pending += data
+            pending += view
             return ()
         start = 0
         chunks = []
-        # Slices of a view, so that bytes are copied once: into the chunk that leaves.
-        with memoryview(data) as view:
-            if pending:
-                chunks.append(b"".join((pending, view[:missing])))
-                pending.clear()
-                start = missing
-            end = size - (size - start) % chunk
-            chunks += [bytes(view[at : at + chunk]) for at in range(start, end, chunk)]
-            pending += view[end:]
+        if pending:
+            chunks.append(b"".join((pending, view[:missing])))
+            pending.clear()
+            start = missing
+        end = size - (size - start) % chunk
+        chunks += [bytes(view[at : at + chunk]) for at in range(start, end, chunk)]
+        pending += view[end:]
         return chunks
 
     def flush(self, *, pad: bool) -> bytes | None:

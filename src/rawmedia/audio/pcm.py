@@ -1,0 +1,151 @@
+"""Samples as numbers: int16, float32, interleaved bytes, and how many channels they have."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rawmedia.errors import PayloadError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Int16Samples = npt.NDArray[np.int16]
+    FloatSamples = npt.NDArray[np.float32]
+    PCMBytes = bytes | bytearray | memoryview
+    """Interleaved little-endian int16 samples."""
+
+INT16_SCALE = 32_768.0
+"""What 1.0 is in int16: -1.0 is its least value, and 1.0 itself saturates at 32767."""
+_LOWEST, _HIGHEST = np.float32(-32_768), np.float32(32_767)
+
+
+def to_int16(samples: npt.NDArray[Any]) -> Int16Samples:
+    """Turn an array from outside into int16 samples of the same shape.
+
+    Args:
+        samples: Of any shape. int16, which comes back as it is, not copied; or float32 or float64 in
+            [-1, 1], rounded to the nearest step, ties to even, and saturated beyond.
+
+    Raises:
+        PayloadError: The array has another type, or holds NaN or infinity.
+    """
+    if samples.dtype == np.int16:
+        return samples
+    if samples.dtype not in (np.float32, np.float64):
+        raise PayloadError("an array of int16, float32 or float64", f"one of {samples.dtype}")
+    # A search through the bytes costs half of what `.all()` does.
+    if b"\0" in np.isfinite(samples).tobytes():
+        raise PayloadError("finite samples", "NaN or infinity among them")
+    # Clipped before it is scaled: what is finite here might not be after.
+    scaled: npt.NDArray[np.floating[Any]] = np.maximum(samples, -1.0)
+    np.minimum(scaled, 32_767 / INT16_SCALE, out=scaled)
+    np.multiply(scaled, INT16_SCALE, out=scaled)
+    np.rint(scaled, out=scaled)
+    return scaled.astype(np.int16)
+
+
+def to_float32(samples: Int16Samples) -> FloatSamples:
+    """int16 samples as float32 in [-1, 1), of the same shape; exact, and `to_int16` inverts it."""
+    return np.multiply(samples, np.float32(1 / INT16_SCALE), dtype=np.float32)
+
+
+def saturate(scaled: FloatSamples) -> Int16Samples:
+    """Round samples that are in int16 units already; ``scaled`` is overwritten.
+
+    Args:
+        scaled: Finite float32 where 32767.0 is full scale; ties are rounded to even.
+    """
+    np.rint(scaled, out=scaled)
+    np.maximum(scaled, _LOWEST, out=scaled)
+    np.minimum(scaled, _HIGHEST, out=scaled)
+    return scaled.astype(np.int16)
+
+
+def byte_view(data: PCMBytes) -> memoryview:
+    """Any contiguous buffer as a flat read-only view of its bytes.
+
+    Raises:
+        PayloadError: It is no buffer, or one with holes.
+    """
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise PayloadError("bytes, a buffer or a numpy array", type(data).__name__) from None
+    if not view.c_contiguous:
+        raise PayloadError("a contiguous buffer", "one with holes")
+    # A shape with a zero in it, such as an empty array's, cannot be cast.
+    return view.cast("B").toreadonly() if view.nbytes else memoryview(b"")
+
+
+def from_bytes(data: PCMBytes, num_channels: int) -> Int16Samples:
+    """Interleaved int16 as a read-only array ``(samples_per_channel, num_channels)``, not a copy.
+
+    Raises:
+        PayloadError: The bytes end in the middle of a sample, or are no contiguous buffer.
+    """
+    held = data if type(data) is bytes else byte_view(data)
+    if len(held) % (2 * num_channels):
+        raise PayloadError(f"whole samples of {2 * num_channels} bytes", f"{len(held)} bytes")
+    return np.frombuffer(held, dtype="<i2").reshape(-1, num_channels)
+
+
+def to_bytes(samples: Int16Samples) -> bytes:
+    """An array ``(samples_per_channel, num_channels)`` as interleaved little-endian bytes."""
+    return samples.astype("<i2", copy=False).tobytes()
+
+
+def mix_down(samples: Int16Samples, num_channels: int) -> FloatSamples:
+    """Average channels, so that fewer are left and a voice in all of them stays as loud.
+
+    Target channel ``c`` of ``m`` is the mean of the source channels ``c``, ``c + m``,
+    ``c + 2 m``, and so on; mono is the mean of all.
+
+    Args:
+        samples: Shape ``(samples_per_channel, source channels)``.
+        num_channels: Target channels, no more than the source has.
+
+    Returns:
+        Shape ``(samples_per_channel, num_channels)``, not rounded, in the units of int16;
+        `saturate` rounds them.
+    """
+    members, shares = _mix(samples.shape[1], num_channels)
+    # Sums of a few int16 are exact in float32, so BLAS may add in any order.
+    mixed: FloatSamples = np.dot(samples.astype(np.float32), members)
+    mixed *= shares
+    return mixed
+
+
+@lru_cache(maxsize=64)
+def _mix(sources: int, targets: int) -> tuple[FloatSamples, FloatSamples]:
+    """Ones where a source channel (row) is part of a target (column), and 1 / how many are."""
+    members = np.equal.outer(np.arange(sources) % targets, np.arange(targets)).astype(np.float32)
+    return members, (1 / members.sum(axis=0)).astype(np.float32)
+
+
+def mix_up(samples: Int16Samples, num_channels: int) -> Int16Samples:
+    """Repeat channels in their order until there are as many: mono becomes the same in all.
+
+    Args:
+        samples: Shape ``(samples_per_channel, source channels)``.
+        num_channels: Target channels, no fewer than the source has.
+
+    Returns:
+        Shape ``(samples_per_channel, num_channels)``.
+    """
+    return samples[:, np.arange(num_channels) % samples.shape[1]]
+
+
+__all__ = [
+    "INT16_SCALE",
+    "byte_view",
+    "from_bytes",
+    "mix_down",
+    "mix_up",
+    "saturate",
+    "to_bytes",
+    "to_float32",
+    "to_int16",
+]
