@@ -38,6 +38,10 @@ class TranslatorCapabilities:
     max_session_ms: float | None = None
     """How long one translation may last, or None for no limit."""
 
+    def __post_init__(self) -> None:
+        if not self.input_formats:
+            raise ConfigurationError("input_formats", f"{self.name} must take at least one")
+
     def check(self, request: TranslationRequest) -> None:
         """Refuse what the engine can't do.
 
@@ -72,13 +76,16 @@ class Translation(Protocol):
     async def send(self, frame: AudioFrame) -> None:
         """Give the engine the next frame.
 
-        Returns at once while less than ``max_pending_ms`` of audio is unprocessed; then
-        waits for room, at most ``max_pending_ms``. Cancelling takes nothing of the frame.
+        Returns at once while no more than ``max_pending_ms`` of audio, this frame included,
+        is unprocessed; then waits for room, at most ``max_pending_ms``. Cancelling takes
+        nothing of the frame. Concurrent calls are served in order.
 
         Raises:
             TranslatorOverloadedError: No room came; the frame was not taken.
-            FormatMismatchError: The format is none of ``capabilities.input_formats``.
-            TranslatorClosedError: After ``end_input`` or ``aclose``.
+            FormatMismatchError: The format is none of ``capabilities.input_formats``, or not
+                that of the frames before.
+            PayloadError: The frame starts before the end of the one before.
+            TranslatorClosedError: After ``end_input`` or ``aclose``, or when the engine ended.
             TranslatorError: The engine failed.
         """
         ...
