@@ -1,0 +1,260 @@
+"""The commands and their options, as typer reads them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from rawmedia.cli.exits import MEANINGS, ExitCode
+
+if TYPE_CHECKING:
+    from rawmedia.cli.services import Services
+
+# "\b" keeps the lines as they are.
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
+    f"  {code.value:<4} {text}" for code, text in MEANINGS.items()
+)
+
+app = typer.Typer(
+    name="rawmedia",
+    help="Translates speech while people speak. Try it with: rawmedia demo",
+    epilog=_EXIT_CODES,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Engine(StrEnum):
+    """Which engine translates."""
+
+    auto = "auto"
+    azure = "azure"
+    offline = "offline"
+
+
+_EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="azure: Microsoft's Speech service, needs AZURE_SPEECH_KEY and AZURE_SPEECH_REGION. "
+        "offline: no key and no network, English to Spanish, for trying out. auto: azure where "
+        "it is configured, else offline."
+    ),
+]
+_RealtimeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--realtime/--no-realtime",
+        help="Speak the input at the pace of a clock, as in a call: the ear-voice span then "
+        "includes the time that the engine takes to compute. Without it the input goes as fast "
+        "as the engine takes it. The default is real time for azure, which takes audio no faster "
+        "than twice that, and as fast as possible for offline.",
+        show_default=False,
+    ),
+]
+_QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show nothing but warnings and errors.")
+]
+_DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug", envvar="RAWMEDIA_DEBUG", help="Show where in the program an error came up."
+    ),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from rawmedia import __version__
+
+        typer.echo(f"rawmedia {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _rawmedia(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@app.command("translate", epilog=_EXIT_CODES, short_help="Translate a recording.")
+def _translate(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="Speech: WAV, FLAC, MP3, Ogg Vorbis, Ogg Opus, ...",
+            show_default=False,
+        ),
+    ],
+    source_language: Annotated[
+        str, typer.Option("--from", help="What is spoken, such as en-US.", show_default=False)
+    ],
+    target_language: Annotated[
+        str, typer.Option("--to", help="What to translate into, such as es.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where the translated speech goes: .wav, .flac, .ogg or .opus. It lies on the "
+            "input's timeline. An existing file is replaced.",
+            show_default=False,
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write captions of the translation too: .vtt or .srt.", show_default=False
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what was said, translated and heard when, with figures: .json.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: _EngineOption = Engine.auto,
+    voice: Annotated[
+        str | None,
+        typer.Option(
+            help="The engine's name of the voice that speaks the translation.", show_default=False
+        ),
+    ] = None,
+    text_only: Annotated[
+        bool,
+        typer.Option(
+            "--text-only",
+            help="Speak nothing: show the text, and write captions that are timed to the input.",
+        ),
+    ] = False,
+    realtime: _RealtimeOption = None,
+    quiet: _QuietOption = False,
+    debug: _DebugOption = False,
+) -> None:
+    """Translate a recording: speech in one language in, speech in another out.
+
+    What was translated is kept whatever happens: Ctrl-C, a full disk or an engine that
+    crashes leave audio that plays, valid captions and a report.
+    """
+    if text_only == (output is not None):
+        raise typer.BadParameter(
+            "nothing is spoken with --text-only; leave --output out"
+            if text_only
+            else "say where the translated speech goes, or --text-only",
+            param_hint="--output",
+        )
+    from rawmedia.cli.command import run_job
+    from rawmedia.cli.job import Job
+
+    job = Job(
+        source=source,
+        source_language=source_language,
+        target_language=target_language,
+        audio=output,
+        captions=captions,
+        report=report,
+        engine=engine.value,
+        voice=voice,
+        realtime=realtime,
+    )
+    raise typer.Exit(run_job(job, _services(context), quiet=quiet, debug=debug).exit_code)
+
+
+@app.command("demo", epilog=_EXIT_CODES, short_help="Translate the example that comes along.")
+def _demo(
+    context: typer.Context,
+    target_language: Annotated[str, typer.Option("--to", help="What to translate into.")] = "es",
+    out: Annotated[
+        Path, typer.Option(help="The folder for the results; made if it is not there.")
+    ] = Path("rawmedia-results"),
+    engine: _EngineOption = Engine.offline,
+    realtime: _RealtimeOption = None,
+    debug: _DebugOption = False,
+) -> None:
+    """Translate the example that comes with rawmedia: six sentences from a call centre.
+
+    They are spoken by a synthesizer. Writes speech, captions and a report.
+    """
+    from rawmedia.cli.command import report_failure, run_job
+    from rawmedia.cli.demo import demo_job, where_to_listen
+    from rawmedia.cli.display import write_out
+
+    try:
+        job = demo_job(target_language, out, engine=engine.value, realtime=realtime)
+    except Exception as error:
+        raise typer.Exit(report_failure(error, debug=debug)) from error
+    outcome = run_job(job, _services(context), quiet=False, debug=debug)
+    if outcome.exit_code is ExitCode.OK:
+        write_out(where_to_listen(job))
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command("doctor", short_help="Say what is installed and what is missing.")
+def _doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, for a program to read.")
+    ] = False,
+) -> None:
+    """Say what is installed, what is missing, and the command that adds it.
+
+    Exits with 0 if recordings can be translated, with 1 if not. Shows no secrets.
+    """
+    from rawmedia.cli.display import write_out
+    from rawmedia.cli.doctor import diagnose, to_json, to_table
+
+    diagnosis = diagnose()
+    write_out(to_json(diagnosis) if as_json else to_table(diagnosis))
+    raise typer.Exit(ExitCode.OK if diagnosis.ready else ExitCode.FAILED)
+
+
+def _services(context: typer.Context) -> Services:
+    """What a test gives, else the real ones."""
+    from rawmedia.cli.services import Services
+
+    return context.obj if isinstance(context.obj, Services) else Services()
+
+
+def run(services: Services | None = None) -> NoReturn:
+    """Run the command line of this process.
+
+    Args:
+        services: What the commands use instead of the real engines.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # An "ñ" that the terminal's encoding lacks is no reason to stop.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app(obj=services)
+    except KeyboardInterrupt:
+        print("rawmedia: stopped", file=sys.stderr)
+        sys.exit(ExitCode.INTERRUPTED)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        print(
+            f"rawmedia: the package {package} is missing; add it with: pip install {package}",
+            file=sys.stderr,
+        )
+        sys.exit(ExitCode.NOT_INSTALLED)
+    sys.exit(ExitCode.OK)
+
+
+__all__ = ["app", "run"]

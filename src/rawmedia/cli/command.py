@@ -1,0 +1,62 @@
+"""From what was typed to an exit code: runs a job, shows it, and says how it went."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from rawmedia.cli.display import Display, PlainDisplay, QuietDisplay, write_out
+from rawmedia.cli.failures import explain
+from rawmedia.cli.translate import Outcome, translate
+
+if TYPE_CHECKING:
+    from rawmedia.cli.exits import ExitCode
+    from rawmedia.cli.job import Job
+    from rawmedia.cli.services import Services
+
+
+def run_job(job: Job, services: Services, *, quiet: bool, debug: bool) -> Outcome:
+    """Translate, show it meanwhile, and end with the table and what went wrong."""
+    if debug:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    with _display(job, quiet=quiet) as display:
+        outcome = services.run(translate(job, services, display))
+    if outcome.report is not None and not quiet:
+        from rawmedia.cli.summary import rendered, summary
+
+        write_out(rendered(summary(outcome, outcome.report)))
+    if outcome.stop.signal is not None:
+        kept = "what was translated is kept" if outcome.report is not None else "nothing was made"
+        _complain(f"{outcome.stop}; {kept}")
+    elif outcome.error is not None:
+        report_failure(outcome.error, debug=debug)
+    return outcome
+
+
+def report_failure(error: BaseException, *, debug: bool) -> ExitCode:
+    """Tell a person what went wrong, on the standard error; a programmer, if asked, also where."""
+    if debug:
+        traceback.print_exception(error)
+    failure = explain(error)
+    _complain(f"{failure.problem}\n{failure.advice}")
+    return failure.exit_code
+
+
+def _complain(text: str) -> None:
+    print(f"rawmedia: {text}", file=sys.stderr, flush=True)
+
+
+def _display(job: Job, *, quiet: bool) -> Display:
+    if quiet:
+        return QuietDisplay()
+    from rawmedia.cli.live import LiveDisplay, terminal
+
+    console = terminal()
+    if console is None:
+        return PlainDisplay()
+    return LiveDisplay(console, job.source_language, job.target_language)
+
+
+__all__ = ["report_failure", "run_job"]
