@@ -71,7 +71,16 @@ def check(program: str, folder: Path) -> list[str]:
     path = folder / "program.py"
     path.write_text(program, "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(folder), str(path)],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-error-summary",
+            "--cache-dir",
+            str(folder),
+            str(path),
+        ],
         capture_output=True,
         text=True,
         check=False,

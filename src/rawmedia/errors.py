@@ -156,7 +156,7 @@ class MediaFileError(RawMediaError):
 
 
 class UnreadableFileError(MediaFileError):
-    """Nothing was read; the file is missing, empty, not audio or broken, as ``problem`` says."""
+    """Nothing from here on was read; the file is missing, empty, not audio or broken, as ``problem`` says."""
 
 
 class FileWriteError(MediaFileError):

@@ -197,7 +197,7 @@ def test_nobody_reading_the_texts_is_no_reason_to_stop(source: Path, tmp_path: P
 @pytest.mark.engines
 def test_ctrl_c_stops_the_embedded_engine_and_its_processes(tmp_path: Path) -> None:
     """A terminal sends Ctrl-C to all of them at once; the engine must not die before it is stopped."""
-    command = [sys.executable, "-m", "rawmedia.cli"]
+    command = [sys.executable, "-m", "rawmedia"]
     with started(
         command, "translate", EXAMPLE, *results(tmp_path), "--engine", "offline"
     ) as process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,9 @@ def snippets() -> Iterator[object]:
                 yield pytest.param(text, id=f"{page.relative_to(ROOT)}:{number}")
 
 
-def run_program(arguments: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
+def run_program(
+    arguments: list[str], folder: Path, environment: dict[str, str] | None = None
+) -> str:
     """Run to its end in a folder that holds call.flac; returns what it printed."""
     shutil.copy(SPEECH, folder / "call.flac")
     done = subprocess.run(
@@ -53,7 +56,7 @@ def run_program(arguments: list[str], folder: Path, environment: dict[str, str] 
     return done.stdout
 
 
-@pytest.mark.parametrize("text", snippets())
+@pytest.mark.parametrize("text", list(snippets()))
 def test_a_snippet_runs(text: str, tmp_path: Path) -> None:
     """A reader copies it and expects it to work."""
     program = tmp_path / "snippet.py"
@@ -67,3 +70,43 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_readme_shows_the_example_as_it_is(path: Path) -> None:
+    """What README shows must be what the tests run."""
+    assert path.read_text("utf-8") in blocks(ROOT / "README.md", "python")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("name", ["translate_a_file.py", "own_translator.py"])
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    """These need no key; the Azure one is run beside the tests of its engine."""
+    printed = run_program([sys.executable, "-W", "error", str(ROOT / "examples" / name)], tmp_path)
+    if name == "translate_a_file.py":
+        assert "Quiero anular mi suscripción." in printed
+    assert len(list(tmp_path.glob("*.wav"))) == 1
+
+
+def commands() -> Iterator[object]:
+    """Every `rawmedia` command line that a page shows in a shell block."""
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            for line in block.splitlines():
+                if line.startswith("rawmedia "):
+                    yield pytest.param(line, id=f"{page.name}: {line[:40]}")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("line", list(commands()))
+def test_a_command_line_runs(line: str, tmp_path: Path) -> None:
+    """A reader pastes it."""
+    run_program([sys.executable, "-m", *shlex.split(line)], tmp_path)
+
+
+def test_the_scripts_that_readme_names_exist() -> None:
+    """The two commands of README are all that a newcomer reads."""
+    lines = "\n".join(blocks(ROOT / "README.md", "sh")).split("\n")
+    for line in lines:
+        if line.startswith("sh "):
+            assert (ROOT / line.split()[1]).is_file()

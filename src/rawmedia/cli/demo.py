@@ -45,7 +45,7 @@ def demo_job(target_language: str, folder: Path, *, engine: str, realtime: bool 
         engine=engine,
         realtime=realtime,
     )
-    job.request(realtime=True)  # the language is part of a path, so it must be one
+    job.request()  # the language is part of a path, so it must be one
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

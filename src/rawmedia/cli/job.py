@@ -15,9 +15,6 @@ from rawmedia.translators.request import TranslationRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The engine may be this far ahead of the recording when time follows the engine.
-_LOCKSTEP_PENDING_MS = 300.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -41,21 +38,18 @@ class Job:
         named = {"--output": self.audio, "--captions": self.captions, "--report": self.report}
         return {option: path for option, path in named.items() if path is not None}
 
-    def request(self, *, realtime: bool) -> TranslationRequest:
+    def request(self) -> TranslationRequest:
         """What the engine is asked for.
 
         Raises:
             pydantic.ValidationError: A language is no BCP-47 tag.
         """
-        request = TranslationRequest(
+        return TranslationRequest(
             source_language=self.source_language,
             target_languages=(self.target_language,),
             speech=self.audio is not None,
             voices={} if self.voice is None else {self.target_language: self.voice},
         )
-        if realtime:
-            return request
-        return request.model_copy(update={"max_pending_ms": _LOCKSTEP_PENDING_MS})
 
     def check(self) -> None:
         """Refuse what can't work, as far as that can be told without reading or making a file.
@@ -74,7 +68,7 @@ class Job:
             check_caption_suffix(self.captions)
         if self.report is not None and self.report.suffix.lower() != ".json":
             raise ConfigurationError(str(self.report), "the name of a report must end in .json")
-        self.request(realtime=True)
+        self.request()
         named = {"INPUT": self.source, **self.results}
         for (option, path), (other_option, other) in combinations(named.items(), 2):
             if _same_file(path, other):

@@ -18,7 +18,7 @@ from rawmedia.cli.keeping import ReportKeeper
 from rawmedia.cli.opened import OpenedTranslator
 from rawmedia.cli.stopping import stop_on_signals
 from rawmedia.cli.subtitles import Subtitles
-from rawmedia.errors import FileWriteError, TranslatorOverloadedError
+from rawmedia.errors import FileWriteError
 from rawmedia.files import probe
 from rawmedia.sessions.events import SessionWarning, UtteranceHeard
 from rawmedia.sessions.interpreter import Interpreter
@@ -129,7 +129,7 @@ class _Run:
             self.engine = translator.capabilities.name
             if job.realtime is None:
                 self.realtime = self.engine in REALTIME_ENGINES
-            request = job.request(realtime=self.realtime)
+            request = job.request()
             translator.capabilities.check(request)
             translation = await translator.open(request)
             try:
@@ -195,10 +195,7 @@ class _Run:
 
     def _event(self, event: SessionEvent) -> None:
         if isinstance(event, SessionWarning | TranslatorWarning):
-            waits = isinstance(event.cause, TranslatorOverloadedError)
-            # In lockstep the session is meant to wait for the engine.
-            if self.realtime or not waits:
-                self._display.warn(event.message)
+            self._display.warn(event.message)
             return
         self._display.event(event)
         if isinstance(event, FinalTranslation) and self._subtitles is not None:

@@ -37,6 +37,7 @@ class SessionWarning:
     """Something that the session survived."""
 
     message: str
+    cause: BaseException | None = None
 
 
 SessionEvent = TranslationEvent | UtteranceStarted | UtteranceHeard | SessionWarning

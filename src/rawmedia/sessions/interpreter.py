@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
-from rawmedia.captions.cue import Cue
 from rawmedia.errors import (
     ConfigurationError,
     EngineFailedError,
@@ -17,19 +16,16 @@ from rawmedia.errors import (
     TranslatorOverloadedError,
     TranslatorStalledError,
 )
-from rawmedia.sessions.events import SessionWarning, UtteranceHeard, UtteranceStarted
+from rawmedia.sessions.audience import Audience, CaptionSink
+from rawmedia.sessions.events import SessionWarning
 from rawmedia.sessions.ledger import Ledger
 from rawmedia.sessions.listening import EngineInput
 from rawmedia.sessions.reporting import session_report
 from rawmedia.sessions.voice import Voice
-from rawmedia.streams.clock import SYSTEM_CLOCK
+from rawmedia.streams.media_clock import MediaClock
 from rawmedia.streams.outbound import OutboundAudioStream
-from rawmedia.translators.events import (
-    FinalTranslation,
-    PartialTranslation,
-    TranslatedAudio,
-    UtteranceEnded,
-)
+from rawmedia.streams.tasks import joined_tasks
+from rawmedia.translators.events import FinalTranslation, TranslatedAudio, UtteranceEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,25 +34,14 @@ if TYPE_CHECKING:
     from rawmedia.captions.report import SessionReport
     from rawmedia.sessions.events import SessionEvent
     from rawmedia.streams.clock import Clock
-    from rawmedia.streams.playout import MarkReached
     from rawmedia.streams.reader import AudioReader
     from rawmedia.translators.events import TranslationEvent
     from rawmedia.translators.request import TranslationRequest
     from rawmedia.translators.translator import Translation, Translator
 
-# How long a caption without speech stays: the time that a slow reader takes, 17 characters
-# a second being the limit that subtitlers keep to.
-_READING_MS_PER_CHARACTER = 60.0
-_SHORTEST_CAPTION_MS = 1_000.0
-_LONGEST_CAPTION_MS = 7_000.0
-
-
-class CaptionSink(Protocol):
-    """Where captions go: a WebVTT or SubRip writer, or anything else that takes cues."""
-
-    def write(self, cue: Cue) -> None:
-        """Take the next cue; they come in the order in which they are heard."""
-        ...
+# So far the clock of a leg in lockstep may be ahead of what the engine has heard: more than the
+# time between two signs of progress of a recogniser, or nothing would ever move.
+_LOCKSTEP_PENDING_MS = 300.0
 
 
 class Interpreter:
@@ -69,16 +54,18 @@ class Interpreter:
     Args:
         inbound: What is said; a stream or a tap.
         translator: The engine.
-        outbound: Where the translation is heard; a mapping by target language where there
-            are several. A language without a stream gets captions only.
+        outbound: Where the translation is heard, in the first target language; or a mapping
+            by language, where a language without a stream gets captions only.
         request: Languages and voices.
-        clock: What the figures are timed on: the leg's.
+        clock: What the figures are timed on; the inbound stream's own, which is its leg's,
+            unless another is given. On a `MediaClock` little audio may wait for the engine, so
+            that the clock shows what the engine has heard.
         captions: Where to write captions, by target language.
         on_event: Called on the event loop with every event, the translation's and the
             session's own; must not wait. What it raises ends the session.
         source_name: What the report calls the source, such as a file's path.
         max_queued_ms: How much translated speech of a language may wait to be played
-            before the engine has to wait.
+            before the engine has to wait, and with it every language.
         max_stall_ms: How long the engine may take no audio before the session fails.
 
     Raises:
@@ -93,7 +80,7 @@ class Interpreter:
         outbound: OutboundAudioStream | Mapping[str, OutboundAudioStream],
         request: TranslationRequest,
         *,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock | None = None,
         captions: Mapping[str, CaptionSink] | None = None,
         on_event: Callable[[SessionEvent], object] | None = None,
         source_name: str | None = None,
@@ -101,25 +88,33 @@ class Interpreter:
         max_stall_ms: float = 30_000.0,
     ) -> None:
         translator.capabilities.check(request)
+        if isinstance(outbound, OutboundAudioStream):
+            outbound = {request.target_languages[0]: outbound}
+        _require_targets("outbound", outbound, request)
+        _require_targets("captions", captions or {}, request)
         self._inbound = inbound
         self._translator = translator
+        self._outbounds = dict(outbound)
+        clock = inbound.clock if clock is None else clock
+        self._in_lockstep = isinstance(clock, MediaClock)
+        if self._in_lockstep:
+            pending_ms = min(request.max_pending_ms, _LOCKSTEP_PENDING_MS)
+            request = request.model_copy(update={"max_pending_ms": pending_ms})
         self._request = request
         self._clock = clock
-        self._outbounds = _by_language(outbound, request)
         self._captions = dict(captions or {})
-        _require_targets("captions", self._captions, request)
         self._on_event = on_event
         self._source_name = source_name
         self._max_queued_ms = max_queued_ms
         self._max_stall_ms = max_stall_ms
         self._ledger = Ledger(clock.now())
-        self._voices: dict[str, Voice] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._fault: asyncio.Future[None] | None = None
+        self._running = self._complete = self._input_ended = False
         self._failure: RawMediaError | None = None
-        self._source = EngineInput(translator.capabilities.input_formats, inbound.frame_ms)
-        self._input_ended = False
-        self._outcome: BaseException | Literal["running", "complete"] | None = None
+        self._error: BaseException | None = None
+        self._report: SessionReport | None = None
+        self._lost_before = self._lost()
+        self._audience: Audience
+        self._voices: dict[str, Voice]
 
     @property
     def heard_ms(self) -> float:
@@ -127,237 +122,202 @@ class Interpreter:
         return self._ledger.source_ms
 
     def report(self) -> SessionReport:
-        """The session so far; whole at any moment."""
-        return session_report(
-            self._ledger,
-            self._translator.capabilities.name,
-            self._request,
-            self._inbound,
-            self._outbounds.values(),
-            source=self._source_name,
-            outcome=self._outcome,
-        )
+        """The session so far, or its last 20 000 utterances; whole at any moment."""
+        return self._report or self._report_so_far()
 
     async def run(self) -> SessionReport:
         """Interpret until the inbound stream ends and everything has been heard.
 
-        Cancelling stops at once: what was heard stays in the captions and the report.
+        Cancelling stops at once: what was not heard yet is cleared, and what was heard stays
+        in the captions and the report.
 
         Raises:
             TranslatorError: The engine failed. What it had translated before is played,
                 captioned and reported all the same.
-            StreamError: A stream failed or was closed.
+            StreamError: A stream failed or was closed. Where it is the inbound one, what had
+                been said before is translated and played all the same.
             RuntimeError: It was run before.
+            Exception: What ``on_event`` or a caption sink raised.
         """
-        if self._outcome is not None:
+        if self._running:
             raise RuntimeError("an interpreter runs once; make another")
-        self._outcome = "running"
-        self._loop = asyncio.get_running_loop()
-        self._fault = self._loop.create_future()
+        self._running = True
         self._ledger = Ledger(self._clock.now())
+        self._lost_before = self._lost()
+        self._audience = Audience(self._ledger, self._captions, self._on_event)
+        self._voices = {
+            language: self._voice(language, outbound)
+            for language, outbound in self._outbounds.items()
+        }
         try:
             translation = await self._translator.open(self._request)
             try:
                 await self._interpret(translation)
             finally:
                 await translation.aclose()
+            if self._failure is not None:
+                raise self._failure
+            self._complete = True
         except BaseException as error:
-            self._outcome = error
+            self._error = error
             raise
-        self._outcome = "complete"
-        return self.report()
+        finally:
+            self._audience.leave()
+            # The streams go on, and what they lose from here on is not this session's loss.
+            self._report = self._report_so_far()
+        return self._report
+
+    def _report_so_far(self) -> SessionReport:
+        overrun_ms, underruns = self._lost()
+        overrun_before_ms, underruns_before = self._lost_before
+        return session_report(
+            self._ledger,
+            self._translator.capabilities.name,
+            self._request,
+            self._inbound.format,
+            source=self._source_name,
+            overrun_ms=overrun_ms - overrun_before_ms,
+            underruns=underruns - underruns_before,
+            complete=self._complete,
+            error=self._error,
+        )
+
+    def _lost(self) -> tuple[float, int]:
+        """Milliseconds that were dropped unread, and how often speech ran out, since the streams began."""
+        underruns = sum(stream.stats.underruns for stream in self._outbounds.values())
+        return self._inbound.reader_stats.overrun_ms, underruns
+
+    def _voice(self, language: str, outbound: OutboundAudioStream) -> Voice:
+        return Voice(
+            outbound,
+            clock=self._clock,
+            capacity_ms=self._max_queued_ms,
+            on_start=partial(self._audience.started, language),
+            on_end=partial(self._audience.ended, language),
+        )
 
     async def _interpret(self, translation: Translation) -> None:
-        for language, outbound in self._outbounds.items():
-            self._voices[language] = Voice(
-                outbound,
-                capacity_ms=self._max_queued_ms,
-                on_start=partial(self._heard_start, language),
-                on_end=partial(self._heard_end, language, outbound.frame_ms / 1000),
-            )
-        assert self._fault is not None
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                voices = [
-                    tasks.create_task(voice.run(), name=f"voice of {language}")
-                    for language, voice in self._voices.items()
-                ]
-                watching = tasks.create_task(_raised_by(self._fault), name="watching the listeners")
-                listening = tasks.create_task(self._listen(translation), name="listening")
-                await self._follow(translation)
-                listening.cancel()
-                for voice in self._voices.values():
-                    await voice.end()
-                if voices:
-                    await asyncio.wait(voices)
-                watching.cancel()
-        except BaseExceptionGroup as group:
-            raise _first(group) from group
-        if self._fault.done():
-            await self._fault
-        if self._failure is not None:
-            raise self._failure
+        async with joined_tasks() as tasks:
+            voices = [
+                tasks.create_task(voice.run(), name=f"voice of {language}")
+                for language, voice in self._voices.items()
+            ]
+            watching = tasks.create_task(self._audience.watch(), name="watching the audience")
+            listening = tasks.create_task(self._listen(translation), name="listening")
+            await self._follow(translation)
+            listening.cancel()
+            skipping = tasks.create_task(self._skip_rest(listening), name="skipping the rest")
+            for voice in self._voices.values():
+                voice.end()
+            if voices:
+                await asyncio.wait(voices)
+            skipping.cancel()
+            watching.cancel()
+            self._audience.check()
 
     async def _listen(self, translation: Translation) -> None:
         """Give the engine what is said, until nobody says anything any more.
 
         Whatever goes wrong, what was translated is still to be heard; so it is kept for later.
         """
-        try:
-            async for frame in self._inbound:
-                self._ledger.arrived(frame.end_ms, self._clock.now())
-                for piece in self._source.convert(frame):
-                    await self._give(translation, piece)
-        except StreamError as error:
-            self._failure = error
-        except TranslatorError as error:
-            self._failure = error
-            if isinstance(error, TranslatorStalledError):
-                await translation.aclose()
-            return  # else the translation's events end with the same error
-        self._input_ended = True
+        source = EngineInput(
+            self._inbound.format,
+            self._translator.capabilities.input_formats,
+            self._inbound.frame_ms,
+        )
+        # What a translation's `send` raises, its events end with, or with its end; so
+        # `_follow` deals with it.
         with contextlib.suppress(TranslatorError):
-            for piece in self._source.flush():
+            try:
+                async for frame in self._inbound:
+                    self._ledger.arrived(frame, self._clock.now())
+                    for piece in source.convert(frame):
+                        await self._give(translation, piece)
+            except StreamError as error:
+                self._fail(error)
+            self._input_ended = True
+            for piece in source.flush():
                 await self._give(translation, piece)
-        await translation.end_input()
+            await translation.end_input()
 
     async def _give(self, translation: Translation, frame: AudioFrame) -> None:
         """Send a frame, however long the engine is behind: what is lost meanwhile the stream counts."""
-        stalled_ms = 0.0
+        waited_ms, warned = 0.0, False
         while True:
             try:
                 return await translation.send(frame)
             except TranslatorOverloadedError as error:
-                if not stalled_ms:
-                    self._tell(SessionWarning(f"{error}; the session waits for it"))
-                # A send gives up after as long as it lets audio wait.
-                stalled_ms += self._request.max_pending_ms
-                if stalled_ms >= self._max_stall_ms:
-                    name = self._translator.capabilities.name
-                    raise TranslatorStalledError(
-                        name, f"it took no audio for {stalled_ms:g} ms"
-                    ) from error
+                if not warned and not self._in_lockstep:
+                    warned = True
+                    self._audience.tell(SessionWarning(f"{error}; the session waits for it", error))
+                # A send gives up after as long as it lets audio wait. An engine that can't
+                # get rid of its speech is not to blame.
+                full = any(voice.full for voice in self._voices.values())
+                waited_ms = 0.0 if full else waited_ms + self._request.max_pending_ms
+                if waited_ms >= self._max_stall_ms:
+                    self._fail(self._stalled(waited_ms, error))
+                    await translation.aclose()
+                    raise
+
+    async def _skip_rest(self, listening: asyncio.Task[None]) -> None:
+        """Go on reading when the engine has failed, while what it translated plays.
+
+        A call goes on whoever listens; and a leg in lockstep plays nothing while nobody reads.
+        """
+        await asyncio.wait([listening])
+        with contextlib.suppress(StreamError):
+            async for _ in self._inbound:
+                pass
 
     async def _follow(self, translation: Translation) -> None:
-        """Sort the engine's events: texts to the ledger, speech to the voices."""
+        """Sort the engine's events: texts to the books, speech to the voices."""
         try:
             async for event in translation:
-                self._note(event)
-                self._tell(event)
-                if isinstance(event, TranslatedAudio):
-                    voice = self._voices.get(event.language)
-                    if voice is not None:
-                        await voice.put(event)
-                elif isinstance(event, UtteranceEnded):
-                    await self._close_utterance(event)
+                self._audience.tell(event)
+                await self._sort(event)
         except TranslatorError as error:
-            self._failure = error
-            return
-        if not self._input_ended and self._failure is None:
-            name = self._translator.capabilities.name
-            self._failure = EngineFailedError(name, "it stopped translating while the call went on")
+            self._fail(error)
+        else:
+            if not self._input_ended:
+                self._fail(self._ended_early())
+        for utterance in self._ledger.unended():
+            await self._end(UtteranceEnded(utterance.utterance_id, utterance.span))
 
-    def _note(self, event: TranslationEvent) -> None:
+    async def _sort(self, event: TranslationEvent) -> None:
         if isinstance(event, FinalTranslation):
             self._ledger.final(event)
-        elif isinstance(event, PartialTranslation):
-            self._ledger.partials += 1
-        elif isinstance(event, TranslatedAudio) and event.language in self._voices:
-            self._ledger.spoken(event)
+            for language in self._request.target_languages:
+                if language not in self._voices or not self._request.speech:
+                    self._audience.written(language, event.utterance_id, self._clock.now())
+        elif isinstance(event, TranslatedAudio):
+            if event.language in self._voices:
+                self._ledger.spoken(event)
+                await self._voices[event.language].put(event)
+        elif isinstance(event, UtteranceEnded):
+            await self._end(event)
 
-    async def _close_utterance(self, event: UtteranceEnded) -> None:
-        """Where it is spoken the voice tells when it was heard; where not, it is only written."""
-        for language in self._request.target_languages:
-            if self._ledger.hearing(event.utterance_id, language) is not None:
-                await self._voices[language].put(event)
-            else:
-                self._write_only(event.utterance_id, language)
+    async def _end(self, event: UtteranceEnded) -> None:
+        """All of an utterance is there; where no speech of it came, it can only be read."""
+        self._ledger.ended(event.utterance_id)
+        for language, voice in self._voices.items():
+            if self._ledger.is_spoken(event.utterance_id, language):
+                await voice.put(event)
+            elif self._request.speech:
+                self._audience.written(language, event.utterance_id, self._clock.now())
 
-    def _write_only(self, utterance_id: str, language: str) -> None:
-        text = self._ledger.text(utterance_id, language)
-        start_ms = self._ledger.session_ms(self._clock.now())
-        reading_ms = min(
-            max(_READING_MS_PER_CHARACTER * len(text), _SHORTEST_CAPTION_MS), _LONGEST_CAPTION_MS
-        )
-        self._caption(
-            UtteranceHeard(
-                utterance_id,
-                language,
-                text,
-                start_ms,
-                start_ms + reading_ms,
-                spoken=False,
-                cut=False,
-            )
-        )
+    def _fail(self, error: RawMediaError) -> None:
+        """The session fails with this, once all that was translated has been heard; the first counts."""
+        self._failure = self._failure or error
 
-    def _heard_start(self, language: str, audio: TranslatedAudio, reached: MarkReached) -> None:
-        """Called in the thread that pulls."""
-        if not reached.cleared:
-            self._on_loop(partial(self._started, audio.utterance_id, language, self._clock.now()))
+    def _stalled(self, waited_ms: float, cause: TranslatorError) -> TranslatorStalledError:
+        name = self._translator.capabilities.name
+        stalled = TranslatorStalledError(name, f"it took no audio for {waited_ms:g} ms")
+        stalled.__cause__ = cause
+        return stalled
 
-    def _heard_end(
-        self, language: str, frame_s: float, ended: UtteranceEnded, reached: MarkReached
-    ) -> None:
-        """Called in the thread that pulls, when the last frame starts."""
-        now = self._clock.now() + (0.0 if reached.cleared else frame_s)
-        self._on_loop(partial(self._ended, ended.utterance_id, language, now, cut=reached.cleared))
-
-    def _on_loop(self, call: Callable[[], object]) -> None:
-        """Go on in the session's own thread; what goes wrong there ends the session, not the stream."""
-        assert self._loop is not None
-        if asyncio._get_running_loop() is self._loop:
-            self._guarded(call)
-        else:
-            self._loop.call_soon_threadsafe(self._guarded, call)
-
-    def _guarded(self, call: Callable[[], object]) -> None:
-        assert self._fault is not None
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - a caption's full disk, or a listener's own mistake
-            if not self._fault.done():
-                self._fault.set_exception(error)
-
-    def _started(self, utterance_id: str, language: str, now: float) -> None:
-        hearing = self._ledger.started(utterance_id, language, now)
-        if hearing is not None and hearing.start_ms is not None:
-            self._tell(
-                UtteranceStarted(
-                    utterance_id, language, hearing.start_ms, hearing.ear_voice_span_ms
-                )
-            )
-
-    def _ended(self, utterance_id: str, language: str, now: float, *, cut: bool) -> None:
-        hearing = self._ledger.ended(utterance_id, language, now, cut=cut)
-        if hearing is not None and hearing.end_ms is not None:
-            start_ms = hearing.end_ms if hearing.start_ms is None else hearing.start_ms
-            text = self._ledger.text(utterance_id, language)
-            self._caption(
-                UtteranceHeard(
-                    utterance_id, language, text, start_ms, hearing.end_ms, spoken=True, cut=cut
-                )
-            )
-
-    def _caption(self, heard: UtteranceHeard) -> None:
-        sink = self._captions.get(heard.language)
-        if sink is not None and heard.text:
-            sink.write(Cue(heard.start_ms, heard.end_ms, heard.text, heard.language))
-        self._tell(heard)
-
-    def _tell(self, event: SessionEvent) -> None:
-        if self._on_event is not None:
-            self._on_event(event)
-
-
-def _by_language(
-    outbound: OutboundAudioStream | Mapping[str, OutboundAudioStream], request: TranslationRequest
-) -> dict[str, OutboundAudioStream]:
-    if isinstance(outbound, OutboundAudioStream):
-        return dict.fromkeys(request.target_languages[:1], outbound)
-    outbounds = dict(outbound)
-    _require_targets("outbound", outbounds, request)
-    return outbounds
+    def _ended_early(self) -> EngineFailedError:
+        name = self._translator.capabilities.name
+        return EngineFailedError(name, "it stopped translating while the call went on")
 
 
 def _require_targets(
@@ -368,19 +328,6 @@ def _require_targets(
         raise ConfigurationError(
             setting, f"{', '.join(strangers)} is no target language of the request"
         )
-
-
-async def _raised_by(fault: asyncio.Future[None]) -> None:
-    """Raise what goes wrong in a call from elsewhere, so that it ends the whole session."""
-    await asyncio.shield(fault)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error that was not caused by the others."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 __all__ = ["CaptionSink", "Interpreter"]

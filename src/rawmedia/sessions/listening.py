@@ -16,34 +16,41 @@ if TYPE_CHECKING:
 class EngineInput:
     """Converts frames where needed, and keeps their place in media time, gaps included.
 
+    A converted frame goes out with the frame that it is of; it sounds a resampler's delay,
+    at most 3 ms, later than its place says.
+
     Args:
+        heard: What the frames are.
         formats: What the engine takes, the best first.
         frame_ms: Length of the converted frames.
     """
 
-    def __init__(self, formats: tuple[AudioFormat, ...], frame_ms: float) -> None:
-        self._formats = formats
-        self._intake = Intake(formats[0], formats[0].samples(frame_ms))
+    def __init__(
+        self, heard: AudioFormat, formats: tuple[AudioFormat, ...], frame_ms: float
+    ) -> None:
+        self._intake: Intake | None = None
+        if heard not in formats:
+            best = formats[0]
+            # A frame for a frame: held back for alignment, each would come a frame later.
+            self._intake = Intake(best, best.samples(frame_ms), prompt=True)
         self._expected: int | None = None
-        self._layout: AudioFormat | None = None
 
     def convert(self, frame: AudioFrame) -> Sequence[AudioFrame]:
         """The frame itself where the engine takes it, else what it makes."""
-        if frame.format in self._formats and self._layout in (None, frame.format):
-            self._layout = frame.format
+        intake = self._intake
+        if intake is None:
             return (frame,)
-        frames: list[AudioFrame] = []
+        frames: Sequence[AudioFrame] = ()
         if frame.position != self._expected:
-            frames += self._intake.flush(pad=False)
-            start = self._formats[0].samples(frame.start_ms)
-            self._intake.skip_to(max(start, self._intake.position))
+            # What is before a gap must not be joined to what is behind it.
+            frames = intake.flush(pad=False)
+            intake.skip_to(max(intake.position, intake.format.samples(frame.start_ms)))
         self._expected = frame.end
-        self._layout = self._formats[0]
-        return [*frames, *self._intake.add(frame.data, frame.format, frame.source)]
+        return [*frames, *intake.add(frame.data, frame.format, frame.source)]
 
     def flush(self) -> Sequence[AudioFrame]:
         """What is held back, when no frame will follow."""
-        return self._intake.flush(pad=False)
+        return () if self._intake is None else self._intake.flush(pad=False)
 
 
 __all__ = ["EngineInput"]

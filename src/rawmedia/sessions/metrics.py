@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.timeline import TimeSpan
     from rawmedia.translators.events import FinalTranslation
 
-# One anchor a second of media for ten minutes: nobody's ear-voice span is longer.
-_ANCHOR_EVERY_MS = 1_000.0
-_MAX_ANCHORS = 600
+# What arrives this little out of step is jitter.
+_JITTER_S = 0.001
+_MAX_STRETCHES = 10_000
 
 
-class ArrivalLog:
-    """Maps media time of a stream to the time on the clock at which it arrived.
+class SpeechLog:
+    """Maps media time of a stream to the time on the clock at which it was said.
 
-    It keeps one anchor for each second of media of the last ten minutes, so gaps and
-    suspended time are followed and memory is constant.
+    A frame was being said until it arrived. Frames that arrive in step make one stretch
+    of media time; a stall, a burst or a gap begins another. The last 10 000 stretches are
+    kept: for ever where audio is paced, more than three minutes where every frame jitters.
     """
 
     def __init__(self) -> None:
-        self._media_ms: list[float] = []
-        self._arrived: list[float] = []
-        self._latest = (0.0, 0.0)
+        self._starts_ms: list[float] = []
+        self._offsets_s: list[float] = []
 
-    def note(self, end_ms: float, now: float) -> None:
-        """A frame that ends at ``end_ms`` of media time arrived ``now``."""
-        self._latest = (end_ms, now)
-        if not self._media_ms or end_ms >= self._media_ms[-1] + _ANCHOR_EVERY_MS:
-            self._media_ms.append(end_ms)
-            self._arrived.append(now)
-            if len(self._media_ms) > _MAX_ANCHORS:
-                del self._media_ms[0], self._arrived[0]
+    def arrived(self, frame: AudioFrame, now: float) -> None:
+        """The frame is there ``now``, in seconds on the clock."""
+        offset_s = now - frame.end_ms / 1000
+        if self._offsets_s and abs(offset_s - self._offsets_s[-1]) <= _JITTER_S:
+            return
+        self._starts_ms.append(frame.start_ms)
+        self._offsets_s.append(offset_s)
+        if len(self._starts_ms) > _MAX_STRETCHES:
+            del self._starts_ms[0], self._offsets_s[0]
 
-    def arrived(self, media_ms: float) -> float | None:
-        """When the audio at ``media_ms`` was said, in seconds on the clock; None when nothing arrived.
-
-        It is reckoned from the first anchor at or after it, because a stream that stalled
-        between two anchors delivered what lies before the second one no earlier.
-        """
-        if not self._media_ms:
+    def said(self, media_ms: float) -> float | None:
+        """When the audio at ``media_ms`` was said, in seconds on the clock; None when none arrived."""
+        if not self._starts_ms:
             return None
-        at = bisect_left(self._media_ms, media_ms)
-        anchor_ms, anchor = (
-            (self._media_ms[at], self._arrived[at]) if at < len(self._media_ms) else self._latest
-        )
-        return anchor - (anchor_ms - media_ms) / 1000
+        stretch = max(0, bisect_right(self._starts_ms, media_ms) - 1)
+        return media_ms / 1000 + self._offsets_s[stretch]
 
 
 @dataclass(slots=True)
@@ -58,9 +53,9 @@ class Hearing:
     start_ms: float | None = None
     """When its first sample was heard."""
     end_ms: float | None = None
-    """When its last was."""
+    """When its last was, or it was cleared."""
     spoken_ms: float = 0.0
-    """How much speech it is."""
+    """How much speech was made of it."""
     cut: bool = False
     """Whether some of it was cleared unheard."""
     ear_voice_span_ms: float | None = None
@@ -77,6 +72,8 @@ class Utterance:
     span: TimeSpan
     final: FinalTranslation | None = None
     hearings: dict[str, Hearing] = field(default_factory=dict)
+    ended: bool = False
+    """Whether the engine has reported all of it."""
 
 
-__all__ = ["ArrivalLog", "Hearing", "Utterance"]
+__all__ = ["Hearing", "SpeechLog", "Utterance"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from rawmedia.captions.report import (
     InputReport,
@@ -11,15 +11,12 @@ from rawmedia.captions.report import (
     TranslationReport,
     UtteranceReport,
 )
+from rawmedia.sessions.metrics import Hearing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rawmedia.audio.format import AudioFormat
     from rawmedia.sessions.ledger import Ledger
-    from rawmedia.sessions.metrics import Hearing, Utterance
-    from rawmedia.streams.outbound import OutboundAudioStream
-    from rawmedia.streams.reader import AudioReader
+    from rawmedia.sessions.metrics import Utterance
     from rawmedia.translators.request import TranslationRequest
 
 
@@ -27,39 +24,45 @@ def session_report(
     ledger: Ledger,
     engine: str,
     request: TranslationRequest,
-    inbound: AudioReader,
-    outbounds: Iterable[OutboundAudioStream],
+    heard: AudioFormat,
     *,
     source: str | None,
-    outcome: BaseException | str | None,
+    overrun_ms: float,
+    underruns: int,
+    complete: bool,
+    error: BaseException | None,
 ) -> SessionReport:
-    """What happened so far, whole at any moment.
+    """What happened so far, whole at any moment; figures to a tenth of a millisecond.
 
     Args:
         ledger: The books.
         engine: What the engine is called.
         request: What was asked for.
-        inbound: Where the source came from, for what it lost.
-        outbounds: Where the translation went, for where it ran out.
+        heard: What the source came in.
         source: The source's name, if it has one.
-        outcome: What ended the session early, "complete", or anything else while it runs.
+        overrun_ms: How much of the source was lost.
+        underruns: How often translated speech ran out.
+        complete: Whether the session came to its own end.
+        error: What ended it early.
     """
-    utterances = tuple(_utterance(each) for each in ledger if each.final is not None)
+    utterances = tuple(
+        _utterance(each) for each in ledger if each.final is not None or each.hearings
+    )
+    totals = Totals.of(
+        utterances,
+        overrun_ms=_tenths(overrun_ms),
+        underruns=underruns,
+    )
     return SessionReport(
         engine=engine,
         source_language=request.source_language,
         target_languages=request.target_languages,
-        input=_input(inbound.format, ledger.source_ms, source),
+        input=_input(heard, ledger.source_ms, source),
         utterances=utterances,
-        totals=Totals.of(
-            utterances,
-            overrun_ms=inbound.reader_stats.overrun_ms,
-            underruns=sum(stream.stats.underruns for stream in outbounds),
-        ),
-        complete=outcome == "complete",
-        error=f"{type(outcome).__name__}: {outcome}"
-        if isinstance(outcome, BaseException)
-        else None,
+        # A sum of tenths is none.
+        totals=totals.model_copy(update={"spoken_ms": _tenths(totals.spoken_ms)}),
+        complete=complete,
+        error=None if error is None else _text(error),
     )
 
 
@@ -70,38 +73,54 @@ def _input(layout: AudioFormat, heard_ms: float, source: str | None) -> InputRep
         path=source,
         sample_rate=layout.sample_rate,
         num_channels=layout.num_channels,
-        duration_ms=heard_ms,
+        duration_ms=_tenths(heard_ms),
     )
 
 
 def _utterance(utterance: Utterance) -> UtteranceReport:
     final = utterance.final
-    assert final is not None
+    texts = {} if final is None else final.translations
     return UtteranceReport(
         id=utterance.utterance_id,
-        start_ms=utterance.span.start_ms,
-        end_ms=utterance.span.end_ms,
-        source_text=final.source_text,
+        start_ms=_tenths(utterance.span.start_ms),
+        end_ms=_tenths(utterance.span.end_ms),
+        source_text="" if final is None else final.source_text,
         translations={
-            language: _translation(text, utterance.hearings.get(language))
-            for language, text in final.translations.items()
+            language: _translation(texts.get(language, ""), utterance.hearings.get(language))
+            for language in (*texts, *(utterance.hearings.keys() - texts.keys()))
         },
-        untranslated=final.untranslated,
+        untranslated=() if final is None else final.untranslated,
     )
 
 
 def _translation(text: str, hearing: Hearing | None) -> TranslationReport:
-    if hearing is None:
-        return TranslationReport(text=text)
+    hearing = hearing or Hearing()
     return TranslationReport(
         text=text,
-        spoken_ms=hearing.spoken_ms,
-        heard_at_ms=hearing.start_ms,
-        heard_until_ms=hearing.end_ms,
+        spoken_ms=_tenths(hearing.spoken_ms),
+        heard_at_ms=_tenths(hearing.start_ms),
+        heard_until_ms=_tenths(hearing.end_ms),
         cut=hearing.cut,
-        ear_voice_span_ms=hearing.ear_voice_span_ms,
-        end_offset_ms=hearing.end_offset_ms,
+        ear_voice_span_ms=_tenths(hearing.ear_voice_span_ms),
+        end_offset_ms=_tenths(hearing.end_offset_ms),
     )
+
+
+@overload
+def _tenths(ms: float) -> float: ...
+
+
+@overload
+def _tenths(ms: float | None) -> float | None: ...
+
+
+def _tenths(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1)
+
+
+def _text(error: BaseException) -> str:
+    """Of a cancellation, say, nothing but the name is known."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 __all__ = ["session_report"]

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import (
+    ConfigurationError,
     EndOfStreamError,
     StreamClosedError,
     StreamEndedError,
@@ -18,7 +19,12 @@ from rawmedia.errors import (
 from rawmedia.streams.waiting import WaitList
 
 if TYPE_CHECKING:
+    from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
+
+MIN_FRAME_MS, MAX_FRAME_MS = 2.5, 1_000
+MAX_CAPACITY_MS = 3_600_000
+"""An hour."""
 
 
 class Lifecycle:
@@ -78,7 +84,7 @@ class FrameBuffer:
         self.queuers = WaitList()
         """Who waits for that one to be done."""
         self.drainers = WaitList()
-        """Who waits for all to be played."""
+        """Who waits for audio to be played."""
 
     def put(self, frame: AudioFrame) -> None:
         """Add a frame and wake whoever waits for one."""
@@ -94,13 +100,6 @@ class FrameBuffer:
         if self.writers._waiters:
             self.writers.wake_one()
         return frame
-
-    def make_room(self, samples: int) -> int:
-        """Drop the oldest frames until ``samples`` fit; returns how many samples went."""
-        dropped = 0
-        while self.frames and self.samples + samples > self.capacity:
-            dropped += self.take()._samples_per_channel
-        return dropped
 
     def clear(self) -> int:
         """Drop everything; returns how many samples that was."""
@@ -118,4 +117,32 @@ class FrameBuffer:
         self.drainers.wake_all()
 
 
-__all__ = ["FrameBuffer", "Lifecycle"]
+def checked_frame(format: AudioFormat, frame_ms: float) -> int:
+    """Samples per channel in a frame.
+
+    Raises:
+        ConfigurationError: Less than 2.5 or more than 1000 ms.
+    """
+    if not MIN_FRAME_MS <= frame_ms <= MAX_FRAME_MS:
+        raise ConfigurationError(
+            "frame_ms", f"{MIN_FRAME_MS:g} to {MAX_FRAME_MS:g}, not {frame_ms}"
+        )
+    return format.samples(frame_ms)
+
+
+def checked_capacity(format: AudioFormat, frame_samples: int, capacity_ms: float) -> int:
+    """Samples per channel that a buffer may hold.
+
+    Raises:
+        ConfigurationError: Less than a frame, or more than an hour.
+    """
+    if not 0 < capacity_ms <= MAX_CAPACITY_MS or format.samples(capacity_ms) < frame_samples:
+        raise ConfigurationError(
+            "capacity_ms",
+            f"{format.duration_ms(frame_samples):g} (a frame) to {MAX_CAPACITY_MS} (an hour), "
+            f"not {capacity_ms}",
+        )
+    return format.samples(capacity_ms)
+
+
+__all__ = ["FrameBuffer", "Lifecycle", "checked_capacity", "checked_frame"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
@@ -12,13 +13,13 @@ from rawmedia.errors import (
     StreamOverflowError,
     StreamUseError,
 )
-from rawmedia.streams.buffer import FrameBuffer, Lifecycle
+from rawmedia.streams.buffer import FrameBuffer, Lifecycle, checked_capacity, checked_frame
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.intake import Intake, as_payload
 from rawmedia.streams.reader import AudioReader, ReaderStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.errors import StreamError
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 
 Overflow = Literal["drop_oldest", "drop_newest", "error"]
 """What a push does when nobody reads: lose the oldest audio, lose the new, or raise."""
-
-# Positions of converted audio are rounded, by the sender and by us; a hole shorter than
-# this is such a rounding and not a loss.
-_ROUNDING_MS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +51,14 @@ class InboundAudioStream(AudioReader):
     audio that nobody reads costs ``capacity_ms`` of memory and no more.
 
     Args:
-        format: What ``recv`` gives; pushed audio of another format is converted.
+        format: What ``recv`` gives; pushed audio of another format is converted, and of
+            another rate sounds up to 3 ms late for it.
         frame_ms: Length of a received frame, 2.5 to 1000.
         capacity_ms: How much unread audio is kept, at least a frame.
         overflow: What to do with audio beyond that; every lost millisecond is counted.
-        fill_gaps: Whether ``recv`` gives silence for holes in the audio, at most
-            ``capacity_ms`` of it for each, marked as filler. Otherwise, and beyond, the
-            next frame's ``position`` is ahead.
+        fill_gaps: Whether ``recv`` gives silence for holes in what was pushed, at most
+            ``capacity_ms`` of it for each, marked as filler. Otherwise, and beyond, and
+            for audio that went unread, the next frame's ``position`` is ahead.
         source: Whom the frames name as speaker; None keeps what a pushed frame says.
         clock: What timeouts are counted on.
 
@@ -83,19 +81,20 @@ class InboundAudioStream(AudioReader):
             raise ConfigurationError(
                 "overflow", f"one of {', '.join(get_args(Overflow))}, not {overflow!r}"
             )
-        frame_samples, capacity = checked_sizes(format, frame_ms, capacity_ms)
+        frame_samples = checked_frame(format, frame_ms)
+        capacity = checked_capacity(format, frame_samples, capacity_ms)
         super().__init__(
             format,
             frame_samples,
             FrameBuffer(capacity),
             Lifecycle(),
-            threading.Lock(),
+            threading.RLock(),
             clock,
             fill_gaps=fill_gaps,
         )
         self._overflow = overflow
-        self._intake = Intake(format, frame_samples, source)
-        self._source = source
+        self._losing = False
+        self._intake = Intake(format, frame_samples, source, prompt=True)
         self._taps: list[AudioReader] = []
         self._on_over: Callable[[StreamError], object] | None = None
         self._calling_back = False
@@ -116,6 +115,7 @@ class InboundAudioStream(AudioReader):
 
         Raises:
             PayloadError: Not whole samples, or an array of the wrong kind; nothing was taken.
+            UnsupportedFormatError: No resampler goes from its rate to the stream's; likewise.
             StreamOverflowError: Policy "error" and no room; nothing was taken.
             StreamEndedError: After ``end``.
             StreamFailedError: After ``fail``.
@@ -126,12 +126,13 @@ class InboundAudioStream(AudioReader):
                 error = self._lifecycle.writer_error()
                 assert error is not None
                 raise error
-            if position is None and self._overflow != "error":
-                frames = self._intake.take(audio)
-            else:
-                frames = self._take_in(audio, position)
-            for frame in frames:
+            frame = None
+            if type(audio) is bytes and position is None and self._overflow != "error":
+                frame = self._intake.take_whole(audio)
+            if frame is not None:
                 self._deliver(frame)
+            else:
+                self._take_in(audio, position)
         if self._callback is not None:
             self._call_back()
 
@@ -139,7 +140,7 @@ class InboundAudioStream(AudioReader):
         """There is no more audio; readers get what is left, then `EndOfStreamError`. Twice is harmless."""
         with self._lock:
             if not self._lifecycle.over:
-                self._flush()
+                self._deliver_rest()
                 self._lifecycle.end()
                 self._wake_all()
         self._call_back()
@@ -151,7 +152,7 @@ class InboundAudioStream(AudioReader):
         """
         with self._lock:
             if not self._lifecycle.over:
-                self._flush()
+                self._deliver_rest()
                 self._lifecycle.fail(error)
                 self._wake_all()
         self._call_back()
@@ -173,7 +174,7 @@ class InboundAudioStream(AudioReader):
         """
         capacity = self._buffer.capacity
         if capacity_ms is not None:
-            _, capacity = checked_sizes(self._format, self.frame_ms, capacity_ms)
+            capacity = checked_capacity(self._format, self._frame_samples, capacity_ms)
         with self._lock:
             tap = _Tap(self, capacity, fill_gaps=fill_gaps)
             if not self._lifecycle.over:
@@ -189,8 +190,8 @@ class InboundAudioStream(AudioReader):
         """Give every frame to a callback instead of ``recv``.
 
         It is called in the thread that pushes, one frame at a time and in order; frames
-        that are unread already come with the next push. A callback that raises fails the
-        stream with what it raised.
+        that are unread already come with the next push, or at once when there will be
+        none. A callback that raises fails the stream with what it raised.
 
         Args:
             callback: Gets each frame; must not wait.
@@ -210,16 +211,15 @@ class InboundAudioStream(AudioReader):
                     "somebody waits in recv; a stream gives its frames to one or the other"
                 )
             self._callback, self._on_over = callback, on_over
+        if self._lifecycle.over:
+            self._call_back()
 
     def close(self) -> None:
         """Drop what is unread and end both sides, now; everything then raises `StreamClosedError`. Twice is harmless."""
         with self._lock:
             if not self._lifecycle.closed:
-                self._drop_unread()
-                self._discarded += self._intake.clear()
                 self._lifecycle.close()
-                for tap in self._taps:
-                    tap._drop_unread()
+                self._drop_everything()
                 self._wake_all()
         self._call_back()
 
@@ -242,57 +242,87 @@ class InboundAudioStream(AudioReader):
 
     # The rest runs under the lock, but for `_call_back`.
 
-    def _take_in(self, audio: Audio, position: int | None) -> Sequence[AudioFrame]:
-        """Frames out of audio that is not simply the next frame."""
-        data, layout, source = as_payload(audio, self._format)
-        if self._overflow == "error":
-            self._refuse_overflow(len(data) // layout.bytes_per_instant, layout)
-        frames: Sequence[AudioFrame] = ()
-        if position is not None:
-            ahead = position - self._intake.end
-            if self._intake.converting and abs(self._format.duration_ms(ahead)) < _ROUNDING_MS:
+    def _take_in(self, audio: Audio, position: int | None) -> None:
+        """Take audio that is not simply the next frame."""
+        intake, overflow_raises = self._intake, self._overflow == "error"
+        if position is None and not overflow_raises:
+            frames = intake.take(audio)
+        else:
+            data, layout, source = as_payload(audio, self._format)
+            ahead = position - intake.end if position is not None and len(data) else 0
+            if abs(ahead) <= intake.slack:
                 ahead = 0
-            if ahead < 0:
-                data = self._cut_late(data, layout, -ahead)
-            elif ahead > 0 and data:
-                frames = self._intake.flush(pad=False, source=source)
-                # A converter gives its tail up here, which may reach into the hole.
-                ahead = max(0, position - self._intake.position)
-                self._intake.skip_to(self._intake.position + ahead)
-                self._gaps += 1
-                self._gap += ahead
-        return [*frames, *self._intake.add(data, layout, source)]
+            late = max(0, -ahead)
+            unheard = data[
+                late * layout.sample_rate // self._format.sample_rate * layout.bytes_per_instant :
+            ]
+            if overflow_raises:
+                self._refuse_overflow(self._scaled(unheard, layout), after_gap=ahead > 0)
+            self._late += min(late, self._scaled(data, layout))
+            if ahead > 0:
+                self._leave_gap(intake.end + ahead, source)
+            frames = intake.add(unheard, layout, source)
+        for frame in frames:
+            self._deliver(frame)
 
-    def _refuse_overflow(self, samples: int, format: AudioFormat) -> None:
-        arriving_ms = format.duration_ms(samples)
-        room = self._buffer.capacity - self._buffer.samples
-        if self._format.samples(arriving_ms) > room:
-            raise StreamOverflowError(self._format.duration_ms(self._buffer.capacity), arriving_ms)
+    def _scaled(self, data: bytes | memoryview, layout: AudioFormat) -> int:
+        """How many samples of the stream's format some audio makes, rounded up."""
+        samples = len(data) // layout.bytes_per_instant
+        return -(-samples * self._format.sample_rate // layout.sample_rate)
 
-    def _cut_late(
-        self, data: bytes | memoryview, format: AudioFormat, late: int
-    ) -> bytes | memoryview:
-        """Without what belongs to media time that has passed."""
-        available = self._format.samples(format.duration_ms(len(data) // format.bytes_per_instant))
-        self._late += min(late, available)
-        return data[format.samples(self._format.duration_ms(late)) * format.bytes_per_instant :]
+    def _refuse_overflow(self, arriving: int, *, after_gap: bool) -> None:
+        """Raise when the frames that this audio completes have no room."""
+        pending, frame = self._intake.pending_samples, self._frame_samples
+        if after_gap:
+            complete = pending + arriving // frame * frame
+        else:
+            complete = (pending + arriving) // frame * frame
+        if self._buffer.samples + complete > self._buffer.capacity:
+            ms = self._format.duration_ms
+            raise StreamOverflowError(ms(self._buffer.capacity), ms(arriving))
+
+    def _leave_gap(self, position: int, source: str | None) -> None:
+        """Let the next audio start ahead; what waits for its frame to fill leaves as it is."""
+        for frame in self._intake.flush(pad=False, source=source):
+            self._deliver(frame)
+        # A converter gives its tail up here, which reaches into the hole.
+        gap = max(0, position - self._intake.position)
+        self._intake.skip_to(self._intake.position + gap)
+        self._gaps += 1
+        self._gap += gap
 
     def _deliver(self, frame: AudioFrame) -> None:
         """Give a frame to every reader; what has no room goes by the policy."""
-        buffer = self._buffer
-        if (
-            self._overflow == "drop_newest"
-            and buffer.samples + frame._samples_per_channel > buffer.capacity
-        ):
-            self._overrun += frame._samples_per_channel
+        if self._overflow == "drop_newest":
+            self._offer_or_drop(frame)
         else:
             self._offer(frame)
         for tap in self._taps:
             tap._offer(frame)
 
-    def _flush(self) -> None:
+    def _offer_or_drop(self, frame: AudioFrame) -> None:
+        buffer = self._buffer
+        if buffer.samples + frame._samples_per_channel > buffer.capacity:
+            self._overrun += frame._samples_per_channel
+            self._losing = True
+            return
+        if self._losing and self._fill_gaps:
+            self._after_loss.append(frame._position)
+        self._losing = False
+        buffer.put(frame)
+
+    def _deliver_rest(self) -> None:
+        """Give out what is unfinished; it was held beside the capacity, and it stays beside it."""
         for frame in self._intake.flush(pad=False):
-            self._deliver(frame)
+            self._buffer.put(frame)
+            for tap in self._taps:
+                tap._buffer.put(frame)
+
+    def _drop_everything(self) -> None:
+        self._drop_unread()
+        self._discarded += self._intake.clear()
+        for tap in self._taps:
+            tap._drop_unread()
 
     def _wake_all(self) -> None:
         self._buffer.wake_everybody()
@@ -305,33 +335,33 @@ class InboundAudioStream(AudioReader):
         A thread that finds another at it leaves its frames to that one, so pushing never
         waits and the order is kept.
         """
-        while True:
-            with self._lock:
-                if self._callback is None or self._calling_back:
-                    return
-                over: StreamError | None = None
-                if self._buffer.frames:
-                    frame = self._next_frame()
-                else:
-                    over = self._lifecycle.reader_error()
-                    if over is None or self._on_over is None:
-                        return
-                    on_over, self._on_over = self._on_over, None
-                self._calling_back = True
+        while (call := self._next_call()) is not None:
             try:
-                if over is None:
-                    self._callback(frame)
-                else:
-                    on_over(over)
+                call()
             except Exception as error:  # noqa: BLE001 - whatever it is, the stream fails with it
                 self._fail_by_callback(error)
             finally:
                 self._calling_back = False
 
+    def _next_call(self) -> Callable[[], object] | None:
+        with self._lock:
+            if self._callback is None or self._calling_back:
+                return None
+            if self._buffer.frames:
+                self._calling_back = True
+                return partial(self._callback, self._next_frame())
+            over = self._lifecycle.reader_error()
+            if over is None or self._on_over is None:
+                return None
+            on_over, self._on_over = self._on_over, None
+            self._calling_back = True
+            return partial(on_over, over)
+
     def _fail_by_callback(self, error: Exception) -> None:
         with self._lock:
             if self._lifecycle.failure is None and not self._lifecycle.closed:
                 self._drop_unread()
+                self._discarded += self._intake.clear()
                 self._lifecycle.fail(error)
                 self._wake_all()
 
@@ -361,22 +391,6 @@ class _Tap(AudioReader):
             self._lifecycle = Lifecycle()
             self._lifecycle.close()
             self._buffer.wake_everybody()
-
-
-def checked_sizes(format: AudioFormat, frame_ms: float, capacity_ms: float) -> tuple[int, int]:
-    """Samples per frame and samples of capacity.
-
-    Raises:
-        ConfigurationError: A frame of less than 2.5 or more than 1000 ms, or a capacity
-            of less than a frame or more than an hour.
-    """
-    if not 2.5 <= frame_ms <= 1_000:
-        raise ConfigurationError("frame_ms", f"2.5 to 1000, not {frame_ms}")
-    if not frame_ms <= capacity_ms <= 3_600_000:
-        raise ConfigurationError(
-            "capacity_ms", f"{frame_ms:g} (a frame) to 3600000 (an hour), not {capacity_ms}"
-        )
-    return format.samples(frame_ms), format.samples(capacity_ms)
 
 
 __all__ = ["InboundAudioStream", "InboundStats", "Overflow"]

@@ -119,10 +119,10 @@ class CallLeg:
         Raises:
             StreamUseError: A participant of this id is there, or the leg is closed.
         """
-        if participant in self._participants or self._state == "closed":
-            raise StreamUseError(
-                f"participant {participant!r} has joined before, or the leg is closed"
-            )
+        if self._state == "closed":
+            raise StreamUseError("nobody can join a leg that is closed")
+        if participant in self._participants:
+            raise StreamUseError(f"participant {participant!r} is on the leg already")
         self._participants[participant] = stream
         self._events.put(ParticipantJoined(participant))
 
@@ -175,7 +175,7 @@ class CallLeg:
 class _EventQueue:
     """Events in order, at most `MAX_EVENTS` of them; also the operation of taking one."""
 
-    def __init__(self, lock: threading.Lock, clock: Clock) -> None:
+    def __init__(self, lock: threading.RLock, clock: Clock) -> None:
         self.lock, self.clock = lock, clock
         self.lost = 0
         self._events: deque[LegEvent] = deque()
@@ -183,7 +183,10 @@ class _EventQueue:
         self._ended = False
 
     def put(self, event: LegEvent) -> None:
+        """Add an event; one that comes after the end is let go."""
         with self.lock:
+            if self._ended:
+                return
             if len(self._events) == MAX_EVENTS:
                 self._events.popleft()
                 self.lost += 1
@@ -204,6 +207,9 @@ class _EventQueue:
 
     def waiters(self) -> WaitList:
         return self._readers
+
+    def pause(self) -> None:
+        """Nothing to do."""
 
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from rawmedia.errors import EndOfStreamError
+from rawmedia.errors import ConfigurationError, EndOfStreamError
 
 if TYPE_CHECKING:
     from rawmedia.audio.frame import AudioFrame
@@ -15,14 +15,17 @@ class Pacer:
     """An async iterator over a stream's frames, each when it is due; made by ``paced``.
 
     Due times are counted in samples from the first frame, so that neither rounding nor
-    late wake-ups add up.
+    late wake-ups add up. Cancelling loses no frame.
     """
 
-    def __init__(self, stream: OutboundAudioStream, lead_s: float, catch_up_s: float) -> None:
+    def __init__(self, stream: OutboundAudioStream, lead_ms: float, catch_up_ms: float) -> None:
+        for setting, value in (("lead_ms", lead_ms), ("catch_up_ms", catch_up_ms)):
+            if not value >= 0:
+                raise ConfigurationError(setting, f"0 or more, not {value}")
         self._stream = stream
         self._clock = stream._clock
-        self._lead = lead_s
-        self._catch_up = catch_up_s
+        self._lead = lead_ms / 1000
+        self._catch_up = catch_up_ms / 1000
         self._start: float | None = None
         self._samples = 0
 
@@ -33,12 +36,14 @@ class Pacer:
         now = self._clock.now()
         if self._start is None:
             self._start = now
-        due = self._start + self._samples / self._stream._format.sample_rate - self._lead
-        if now < due:
-            await self._clock.sleep_until(due)
-        elif now - due > self._catch_up + self._lead:
-            self._start += now - due
-            self._stream._stalled_s += now - due
+        due = self._start + self._samples / self._stream._format.sample_rate
+        late = now - due
+        if late > self._catch_up:
+            # Counted from the due time without the lead, so that the lead builds up again.
+            self._start += late
+            self._stream._stalled_s += late
+        # A frame that is late is given at once, but lets the other tasks of the loop run.
+        await self._clock.sleep_until(max(now, due - self._lead))
         try:
             frame = self._stream.pull()
         except EndOfStreamError:

@@ -8,14 +8,17 @@ from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.errors import StreamUseError
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.inbound import InboundAudioStream
+from rawmedia.streams.intake import Intake
 from rawmedia.streams.outbound import OutboundAudioStream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Never
 
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.intake import Audio
+    from rawmedia.streams.sending import Send
 
 
 def audio_pair(
@@ -53,14 +56,17 @@ def audio_pair(
         clock=clock,
     )
     outbound = _SendingEnd(format, frame_ms=frame_ms, capacity_ms=capacity_ms, clock=clock)
-    outbound._connect(inbound)
+    outbound._connect(inbound, source)
     return outbound, inbound
 
 
 class _ReceivingEnd(InboundAudioStream):
-    """An inbound stream whose audio comes from the program itself."""
+    """An inbound stream whose audio comes from the program itself.
 
-    _peer: OutboundAudioStream
+    What it does to the stream as a whole it has the other end do, which follows the audio.
+    """
+
+    _peer: _SendingEnd
 
     def push(self, audio: Audio, position: int | None = None) -> Never:  # noqa: ARG002
         """Refuse: the other end sends."""
@@ -69,38 +75,95 @@ class _ReceivingEnd(InboundAudioStream):
     def recv(self, timeout: float | None = None) -> AudioFrame:
         """Wait for the next frame, blocking this thread."""
         frame = super().recv(timeout)
-        self._settle()
+        if self._peer._playout.on_wire:
+            self._peer._settle()
         return frame
 
     async def arecv(self, timeout: float | None = None) -> AudioFrame:
         """Wait for the next frame, suspending this task; cancelling loses none."""
         frame = await super().arecv(timeout)
-        self._settle()
+        if self._peer._playout.on_wire:
+            self._peer._settle()
         return frame
 
-    def _settle(self) -> None:
-        if self._peer._playout._sent_marks:
-            self._peer._settle()
+    def clear(self) -> float:
+        """Drop what is unread; the other end's marks in it call back as cleared."""
+        with self._lock:
+            dropped = self._drop_unread()
+            calls = self._peer._skip(dropped)
+        self._peer._call(*calls)
+        return self._format.duration_ms(dropped)
+
+    def end(self) -> None:
+        """There is no more audio, as the other end's ``end`` says it."""
+        self._peer.end()
+
+    def fail(self, error: BaseException) -> None:
+        """The audio breaks off; what was sent is read, then `StreamFailedError` with this cause."""
+        with self._lock:
+            if not self._lifecycle.over:
+                self._peer._close_segment()
+                self._lifecycle.fail(error)
+                self._wake_all()
+        self._call_back()
+
+    def close(self) -> None:
+        """Drop what is unread and end both sides, now; everything then raises `StreamClosedError`. Twice is harmless."""
+        self._peer.close()
+
+    def _take(self) -> AudioFrame:
+        frame = super()._take()
+        self._peer._playout.pull(frame._samples_per_channel)
+        return frame
+
+    def _call_back(self) -> None:
+        super()._call_back()
+        self._peer._settle()
+
+    def _fail_by_callback(self, error: Exception) -> None:
+        self._peer.fail(error)
 
 
 class _SendingEnd(OutboundAudioStream):
     """An outbound stream whose frames the other end takes."""
 
-    def _connect(self, inbound: _ReceivingEnd) -> None:
-        """Share the other end's lock, lifecycle and buffer."""
-        self._lock, self._lifecycle, self._buffer = (
-            inbound._lock,
-            inbound._lifecycle,
-            inbound._buffer,
-        )
-        self._intake._source = inbound._source
+    def _connect(self, inbound: _ReceivingEnd, source: str | None) -> None:
+        """Share lock, lifecycle, buffer and intake with the other end."""
+        self._lock, self._lifecycle = inbound._lock, inbound._lifecycle
+        self._buffer, self._intake = inbound._buffer, inbound._intake
+        # Unlike a call's, audio here has no pace, so it may wait to be aligned.
+        inbound._intake = self._intake = Intake(self._format, self._frame_samples, source)
         self._inbound = inbound
         inbound._peer = self
-        inbound._taken = self._count_pulled
 
     def pull(self) -> Never:
         """Refuse: the other end receives."""
         raise StreamUseError("this stream is one end of a pair: receive from the other end")
+
+    def _skip(self, samples: int) -> list[Callable[[], object]]:
+        """The other end dropped so much of the audio; returns what to call when the lock is free."""
+        self._cleared += samples
+        return self._arrivals(self._playout.skip(samples), cleared=True)
+
+    def _drop_queued(self) -> int:
+        # The reader counts what it will not get, too.
+        self._inbound._discarded += self._buffer.samples + self._intake.pending_samples
+        dropped = super()._drop_queued()
+        if self._lifecycle.closed:
+            self._inbound._drop_everything()
+        return dropped
+
+    def _begin_send(self, audio: Audio, generation: int | None) -> int | Send:
+        send = super()._begin_send(audio, generation)
+        if self._inbound._callback is not None:
+            self._hand_over()
+        return send
+
+    def _hand_over(self) -> None:
+        self._inbound._call_back()
+
+    def _wake_all(self) -> None:
+        self._inbound._wake_all()
 
     def _deliver(self, frame: AudioFrame) -> None:
         self._buffer.put(frame)

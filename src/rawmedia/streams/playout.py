@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+MAX_MARKS = 1_000
+"""How many marks may wait at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +24,24 @@ class MarkReached:
 
     name: str
     cleared: bool
-    """True when `clear` dropped the audio before it, so that it will never be heard."""
+    """True when the audio before it was dropped, so that it will never be heard."""
     position: int
     """Where on the wire it lies; where the stream was when it was cleared."""
     estimated: bool
     """True where nobody reported playout and it was computed from what was pulled."""
 
 
-@dataclass(slots=True)
+class Waypoint(Protocol):
+    """A place in the sent audio that is followed until it is heard or dropped."""
+
+    place: int
+    wire: int
+    """Its wire position; -1 until the audio before it was pulled."""
+
+
+@dataclass(slots=True, eq=False)
 class Mark:
-    """A place in the sent audio that somebody wants to hear about."""
+    """A waypoint that somebody wants to hear about."""
 
     name: str
     place: int
@@ -51,13 +62,15 @@ class Playout:
         """Wire position of the next sample to be pulled."""
         self.place = 0
         """Place of the next sample to be pulled."""
-        self.content_end = 0
-        """Wire position after the last sent audio that was pulled."""
+        self._content_end = 0  # wire position after the last sent audio that was pulled
         self._reported: int | None = None
         self._pulls: deque[tuple[float, int]] = deque()  # when, and up to where, not yet heard
         self._heard = 0
-        self._queued_marks: deque[Mark] = deque()
-        self._sent_marks: deque[Mark] = deque()
+        self._queued: deque[Waypoint] = deque()
+        self.on_wire: deque[Waypoint] = deque()
+        """Waypoints whose audio was pulled and, for all that is known, not heard."""
+        self.leaving: list[Mark] = []
+        """Marks whose audio was pulled and that the transport has not been told of."""
 
     @property
     def estimated(self) -> bool:
@@ -65,9 +78,9 @@ class Playout:
         return self._reported is None
 
     @property
-    def marks(self) -> int:
-        """How many marks wait."""
-        return len(self._queued_marks) + len(self._sent_marks)
+    def waypoints(self) -> int:
+        """How many waypoints are followed."""
+        return len(self._queued) + len(self.on_wire)
 
     def played(self, now: float) -> int:
         """The wire position up to which audio has been heard."""
@@ -107,57 +120,78 @@ class Playout:
         self.played(now)
         self._pulls.append((now, self.pulled + samples))
 
-    def pull(self, samples: int) -> list[Mark]:
-        """Count sent audio that leaves; returns the marks that leave with it."""
-        shift = self.pulled - self.place
+    def pull(self, samples: int) -> None:
+        """Count sent audio that leaves, and the waypoints that leave with it."""
         self.place += samples
         self.pulled += samples
-        self.content_end = self.pulled
-        return self._leave(shift) if self._queued_marks else []
+        self._content_end = self.pulled
+        if self._queued:
+            self._depart()
 
-    def add_mark(self, mark: Mark) -> list[Mark]:
-        """Follow a mark; returns it when it has left already."""
-        self._queued_marks.append(mark)
-        return self._leave(self.pulled - self.place)
+    def skip(self, samples: int) -> list[Waypoint]:
+        """Count sent audio that was dropped before it could leave; returns its waypoints."""
+        self.place += samples
+        dropped = []
+        while self._queued and self._queued[0].place <= self.place:
+            dropped.append(self._queued.popleft())
+        return dropped
 
-    def heard_marks(self, now: float) -> list[Mark]:
-        """Marks that have been heard, each once."""
-        marks = self._sent_marks
-        if not marks:
+    def follow(self, waypoint: Waypoint) -> None:
+        """Follow a waypoint, which is not before any other; it may have left already."""
+        self._queued.append(waypoint)
+        self._depart()
+
+    def forget(self, waypoint: Waypoint) -> None:
+        """Follow a waypoint no longer; harmless when it is not followed."""
+        for waypoints in (self._queued, self.on_wire):
+            if waypoint in waypoints:
+                waypoints.remove(waypoint)
+
+    def heard(self, now: float) -> list[Waypoint]:
+        """Waypoints that have been heard, each once."""
+        if not self.on_wire:
             return []
         played = self.played(now)
         heard = []
-        while marks and marks[0].wire <= played:
-            heard.append(marks.popleft())
+        while self.on_wire and self.on_wire[0].wire <= played:
+            heard.append(self.on_wire.popleft())
         return heard
 
-    def clear(self, place: int, *, downstream: bool) -> list[Mark]:
-        """Forget what was queued up to ``place``; returns the marks that will never be heard.
+    def clear(self, place: int, *, downstream: bool) -> list[Waypoint]:
+        """Forget what was queued up to ``place``; returns the waypoints that will never be heard.
 
         Args:
             place: Where the next sent audio will lie.
             downstream: Whether the platform drops what was pulled and not heard, too.
         """
-        cleared = list(self._queued_marks)
-        self._queued_marks.clear()
         self.place = place
+        cleared = list(self._queued)
+        self._queued.clear()
         if downstream:
-            cleared = [*self._sent_marks, *cleared]
-            self._sent_marks.clear()
+            cleared = [*self.on_wire, *cleared]
+            self.on_wire.clear()
             self._pulls.clear()
             self._heard = self.pulled
             if self._reported is not None:
                 self._reported = self.pulled
         return cleared
 
-    def _leave(self, shift: int) -> list[Mark]:
-        leaving = []
-        while self._queued_marks and self._queued_marks[0].place <= self.place:
-            mark = self._queued_marks.popleft()
-            mark.wire = mark.place + shift
-            self._sent_marks.append(mark)
-            leaving.append(mark)
-        return leaving
+    def abandon(self, now: float) -> list[Waypoint]:
+        """The transport is gone, and nothing is heard from now on; returns all waypoints."""
+        self.played(now)
+        self._pulls.clear()
+        abandoned = [*self.on_wire, *self._queued]
+        self.on_wire.clear()
+        self._queued.clear()
+        return abandoned
+
+    def _depart(self) -> None:
+        while self._queued and self._queued[0].place <= self.place:
+            waypoint = self._queued.popleft()
+            waypoint.wire = self._content_end - (self.place - waypoint.place)
+            self.on_wire.append(waypoint)
+            if isinstance(waypoint, Mark):
+                self.leaving.append(waypoint)
 
 
-__all__ = ["Mark", "MarkReached", "Playout"]
+__all__ = ["MAX_MARKS", "Mark", "MarkReached", "Playout", "Waypoint"]

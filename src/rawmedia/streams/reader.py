@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -48,12 +49,12 @@ class Receive:
     def attempt(self) -> AudioFrame | Literal[Pending.PENDING]:
         """Take a frame, or say why none will come."""
         reader = self._reader
-        if reader._buffer.frames:
-            return reader._next_frame()
         if reader._callback is not None:
             raise StreamUseError(
                 "frames go to the callback given to on_frame; recv can't have them"
             )
+        if reader._buffer.frames:
+            return reader._next_frame()
         error = reader._lifecycle.reader_error()
         if error is not None:
             raise error
@@ -62,6 +63,9 @@ class Receive:
     def waiters(self) -> WaitList:
         """Among the readers."""
         return self._reader._buffer.readers
+
+    def pause(self) -> None:
+        """Nothing to do."""
 
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo: a frame is only taken by an attempt that gives it."""
@@ -90,7 +94,7 @@ class AudioReader(ABC):
         frame_samples: int,
         buffer: FrameBuffer,
         lifecycle: Lifecycle,
-        lock: threading.Lock,
+        lock: threading.RLock,
         clock: Clock,
         *,
         fill_gaps: bool,
@@ -106,7 +110,8 @@ class AudioReader(ABC):
         self._next_position = position
         self._receive = Receive(self)
         self._callback: Callable[[AudioFrame], object] | None = None
-        self._taken: Callable[[AudioFrame], object] | None = None
+        # Where frames start before which this reader lost some under "drop_newest".
+        self._after_loss: deque[int] = deque()
         self._frames_read = 0
         self._overrun = 0
         self._filled = 0
@@ -116,6 +121,11 @@ class AudioReader(ABC):
     def format(self) -> AudioFormat:
         """What every frame is in."""
         return self._format
+
+    @property
+    def clock(self) -> Clock:
+        """What its timeouts are counted on."""
+        return self._clock
 
     @property
     def frame_ms(self) -> float:
@@ -137,7 +147,7 @@ class AudioReader(ABC):
             ClockError: It would wait, and the clock is virtual.
         """
         with self._lock:  # the frame path
-            if self._buffer.frames:
+            if self._buffer.frames and self._callback is None:
                 return self._next_frame()
         return wait_in_thread(self._lock, self._clock, self._receive, timeout)
 
@@ -155,7 +165,7 @@ class AudioReader(ABC):
             StreamUseError: ``on_frame`` has the frames.
         """
         with self._lock:  # the frame path
-            if self._buffer.frames:
+            if self._buffer.frames and self._callback is None:
                 return self._next_frame()
         return await wait_in_task(self._lock, self._clock, self._receive, timeout)
 
@@ -235,32 +245,58 @@ class AudioReader(ABC):
         """Add a frame, at the cost of the oldest ones."""
         buffer = self._buffer
         if buffer.samples + frame._samples_per_channel > buffer.capacity:
-            self._overrun += buffer.make_room(frame._samples_per_channel)
+            self._overrun += self._make_room(frame._samples_per_channel)
         buffer.put(frame)
+
+    def _make_room(self, samples: int) -> int:
+        """Drop the oldest frames until ``samples`` fit; returns how many samples went."""
+        buffer = self._buffer
+        dropped = 0
+        while buffer.frames and buffer.samples + samples > buffer.capacity:
+            lost = buffer.take()
+            dropped += lost._samples_per_channel
+            self._next_position = lost.end
+        return dropped
 
     def _next_frame(self) -> AudioFrame:
         """Take the oldest frame, or a piece of the silence that is asked for in front of it."""
-        buffer = self._buffer
+        if self._fill_gaps:
+            silence = self._gap_silence(self._buffer.frames[0])
+            if silence is not None:
+                return silence
+        return self._take()
+
+    def _take(self) -> AudioFrame:
+        """Take the oldest frame, which must be there."""
+        frame = self._buffer.take()
         self._frames_read += 1
-        position = buffer.frames[0]._position
-        if self._fill_gaps and position > self._next_position:
-            start = max(self._next_position, position - buffer.capacity)
-            silence = AudioFrame.silence(
-                self._format,
-                min(self._frame_samples, position - start),
-                start,
-                buffer.frames[0].source,
-            )
-            self._next_position = silence.end
-            self._filled += silence.samples_per_channel
-            return silence
-        frame = buffer.take()
-        self._next_position = position + frame._samples_per_channel
-        if self._taken is not None:
-            self._taken(frame)
+        self._next_position = frame._position + frame._samples_per_channel
         return frame
 
+    def _gap_silence(self, frame: AudioFrame) -> AudioFrame | None:
+        """A piece of the silence in front of a frame, or None.
+
+        Only holes in what was pushed are filled. To fill what a slow reader lost would make it
+        slower still: it would get silence for as long as it keeps losing audio.
+        """
+        start = max(self._next_position, frame.position - self._buffer.capacity)
+        if self._after_loss and self._after_loss[0] == frame.position:
+            self._after_loss.popleft()
+            start = frame.position
+        length = min(self._frame_samples, frame.position - start)
+        if length <= 0:
+            return None
+        self._frames_read += 1
+        self._filled += length
+        self._next_position = start + length
+        # The frame is still there for whoever else waits.
+        self._buffer.readers.wake_one()
+        return AudioFrame.silence(self._format, length, start, frame.source)
+
     def _drop_unread(self) -> int:
+        if self._buffer.frames:
+            self._next_position = self._buffer.frames[-1].end
+        self._after_loss.clear()
         dropped = self._buffer.clear()
         self._discarded += dropped
         return dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from rawmedia.errors import EndOfStreamError, StreamTimeoutError
@@ -9,54 +10,45 @@ from rawmedia.streams.waiting import PENDING, Pending
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
-    from rawmedia.streams.outbound import OutboundAudioStream
     from rawmedia.streams.waiting import WaitList
+    from rawmedia.streams.writer import AudioWriter
 
 
 class Send:
-    """The operation of sending what had no room at once."""
+    """The operation of sending what had no room at once; its turn comes in the order of calls."""
 
-    __slots__ = ("_data", "_generation", "_layout", "_source", "_stream", "accepted")
+    __slots__ = ("_data", "_generation", "_layout", "_source", "_writer", "accepted")
 
     def __init__(
         self,
-        stream: OutboundAudioStream,
+        writer: AudioWriter,
         data: bytes | memoryview,
         layout: AudioFormat,
         source: str | None,
     ) -> None:
-        self._stream = stream
+        self._writer = writer
         self._data = memoryview(data)
         self._layout = layout
         self._source = source
-        self._generation = stream._generation
+        self._generation = writer._generation
         self.accepted = 0
 
     def attempt(self) -> int | Literal[Pending.PENDING]:
         """Accept what has room, if it is this send's turn."""
-        stream = self._stream
-        if stream._lifecycle.over:
+        writer = self._writer
+        if writer._lifecycle.over:
             self._leave()
-            raise stream._refusal(self.accepted)
-        if stream._generation != self._generation:
-            stream._stale += stream._scaled(self._remaining(), self._layout)
+            raise writer._refusal(self.accepted)
+        if writer._generation != self._generation:
             self._leave()
+            writer._stale += writer._scaled(self._remaining(), self._layout)
             return self.accepted
-        if stream._senders[0] is not self:
+        if not self._has_turn():
             return PENDING
-        room = stream._room()
-        if room > 0:
-            # At least a sample, so that a converter that makes many of one gets on; what
-            # that is over the capacity is less than a frame.
-            samples = min(
-                self._remaining(),
-                max(1, room * self._layout.sample_rate // stream._format.sample_rate),
-            )
-            start = self.accepted * self._layout.bytes_per_instant
-            piece = self._data[start : start + samples * self._layout.bytes_per_instant]
-            stream._store(stream._intake.add(piece, self._layout, self._source))
-            stream._count_sent(samples, self._layout)
-            self.accepted += samples
+        # Again and again, because a converter may hold back what there was room for; then
+        # no frame would be there to be pulled, and no pull to wake this send.
+        while self._remaining() and (room := writer._room()) > 0:
+            self._accept(room)
         if self._remaining():
             return PENDING
         self._leave()
@@ -64,8 +56,12 @@ class Send:
 
     def waiters(self) -> WaitList:
         """For room when it is this send's turn, else for the turn."""
-        buffer = self._stream._buffer
-        return buffer.writers if self._stream._senders[0] is self else buffer.queuers
+        buffer = self._writer._buffer
+        return buffer.writers if self._has_turn() else buffer.queuers
+
+    def pause(self) -> None:
+        """Let the reader of a pair have what was accepted."""
+        self._writer._hand_over()
 
     def abandon(self, error: BaseException) -> None:
         """Keep what was accepted, and say so on the error."""
@@ -79,45 +75,68 @@ class Send:
     def retry_at(self) -> None:
         """Only a wake-up helps."""
 
+    def _has_turn(self) -> bool:
+        return self._writer._senders[0] is self
+
+    def _accept(self, room: int) -> None:
+        # At least a sample, so that a converter that makes many of one gets on; what that
+        # is over the capacity is less than a frame.
+        writer, layout = self._writer, self._layout
+        fitting = room * layout.sample_rate // writer._format.sample_rate
+        samples = min(self._remaining(), max(1, fitting))
+        size = layout.bytes_per_instant
+        piece = self._data[self.accepted * size : (self.accepted + samples) * size]
+        before = writer._intake.end
+        try:
+            writer._store(writer._intake.add(piece, layout, self._source), before)
+        except BaseException:
+            self._leave()
+            raise
+        self.accepted += samples
+
     def _remaining(self) -> int:
         return len(self._data) // self._layout.bytes_per_instant - self.accepted
 
     def _leave(self) -> None:
-        self._stream._senders.remove(self)
-        self._stream._buffer.queuers.wake_all()
+        with contextlib.suppress(ValueError):  # it may have left before
+            self._writer._senders.remove(self)
+            self._writer._buffer.queuers.wake_all()
 
 
 class Drain:
-    """The operation of waiting until all that was sent has been played."""
+    """The operation of waiting until all that was sent has been played: a waypoint at its end."""
 
-    __slots__ = ("_generation", "_place", "_stream", "_wire")
+    __slots__ = ("_writer", "outcome", "place", "wire")
 
-    def __init__(self, stream: OutboundAudioStream) -> None:
-        self._stream = stream
-        self._generation = stream._generation
-        self._place = stream._intake.position
-        self._wire: int | None = None
+    def __init__(self, writer: AudioWriter) -> None:
+        self._writer = writer
+        self.place = writer._intake.end
+        self.wire = -1
+        self.outcome: bool | None = None
+        """Whether it was played (or dropped) at last."""
 
     def attempt(self) -> bool | Literal[Pending.PENDING]:
         """Look whether it was."""
-        stream, playout = self._stream, self._stream._playout
-        if stream._generation != self._generation:
-            return False
-        if self._wire is None and playout.place >= self._place:
-            self._wire = playout.content_end
-        if self._wire is not None and playout.played(stream._clock.now()) >= self._wire:
-            return True
-        error = stream._lifecycle.reader_error()
+        writer, playout = self._writer, self._writer._playout
+        if self.outcome is None and 0 <= self.wire <= playout.played(writer._clock.now()):
+            playout.forget(self)
+            self.outcome = True
+        error = None if self.outcome else writer._lifecycle.reader_error()
         if error is not None and not isinstance(error, EndOfStreamError):
+            playout.forget(self)
             raise error
-        return PENDING
+        return PENDING if self.outcome is None else self.outcome
 
     def waiters(self) -> WaitList:
         """Among those who wait for playout."""
-        return self._stream._buffer.drainers
+        return self._writer._buffer.drainers
 
-    def abandon(self, error: BaseException) -> None:
-        """Nothing to undo."""
+    def pause(self) -> None:
+        """Nothing to do."""
+
+    def abandon(self, error: BaseException) -> None:  # noqa: ARG002
+        """Look no longer."""
+        self._writer._playout.forget(self)
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         """Say that it is still playing."""
@@ -125,7 +144,7 @@ class Drain:
 
     def retry_at(self) -> float | None:
         """When what was pulled will have been heard, where nobody reports it."""
-        return None if self._wire is None else self._stream._playout.heard_at(self._wire)
+        return None if self.wire < 0 else self._writer._playout.heard_at(self.wire)
 
 
 __all__ = ["Drain", "Send"]

@@ -8,11 +8,10 @@ gives something other than ``PENDING``. Between two attempts the caller sleeps i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from rawmedia.errors import StreamTimeoutError
@@ -31,18 +30,28 @@ T = TypeVar("T")
 
 
 class Operation(Protocol[T_co]):
-    """Something that is attempted until it is done, has failed or is given up. All under the lock."""
+    """Something that is attempted until it is done, has failed or is given up.
+
+    Everything but ``pause`` is called under the stream's lock.
+    """
 
     def attempt(self) -> T_co | Literal[Pending.PENDING]:
-        """Do it if it can be done now; may do a part of it."""
+        """Do it if it can be done now; may do a part of it. When it raises it leaves no trace."""
         ...
 
     def waiters(self) -> WaitList:
         """Where to sleep until the next attempt."""
         ...
 
+    def pause(self) -> None:
+        """The caller will sleep; what must not be done under the lock can be done here."""
+        ...
+
     def abandon(self, error: BaseException) -> None:
-        """The caller gives up because of ``error`` (a timeout, a cancellation); leave no trace."""
+        """Nobody waits any more because of ``error`` (a timeout, a cancellation); leave no trace.
+
+        May come twice.
+        """
         ...
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
@@ -59,41 +68,52 @@ class _ThreadWaiter:
 
     __slots__ = ("signal", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, _operation: Operation[object]) -> None:
         self.signal = threading.Lock()
         self.signal.acquire()
         self.woken = False
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
+        """Wake it; returns True."""
         self.woken = True
         self.signal.release()
+        return True
 
 
 class _TaskWaiter:
     """A sleeping task."""
 
-    __slots__ = ("_loop", "future", "woken")
+    __slots__ = ("_loop", "_operation", "future", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, operation: Operation[object]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._operation = operation
         self.future: asyncio.Future[None] = self._loop.create_future()
         self.woken = False
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
+        """Wake it; returns whether it can still be woken."""
         self.woken = True
         # On the task's own loop a plain call is enough; call_soon_threadsafe writes to a
         # pipe and costs three times as much.
         if asyncio._get_running_loop() is self._loop:
             self.stir()
-            return
-        # A RuntimeError says that its loop is closed, so nobody waits there any more.
-        with contextlib.suppress(RuntimeError):
+            return True
+        try:
             self._loop.call_soon_threadsafe(self.stir)
+        except RuntimeError as closed:  # the loop is, and its task will never run again
+            self._operation.abandon(closed)
+            return False
+        return True
 
     def stir(self) -> None:
         """Let the task run, woken or not."""
         if not self.future.done():
             self.future.set_result(None)
+
+
+_Waiter = _ThreadWaiter | _TaskWaiter
+W = TypeVar("W", bound=_Waiter)
 
 
 class WaitList:
@@ -102,16 +122,16 @@ class WaitList:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: deque[_ThreadWaiter | _TaskWaiter] = deque()
+        self._waiters: deque[_Waiter] = deque()
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def join(self, waiter: _ThreadWaiter | _TaskWaiter) -> None:
+    def join(self, waiter: _Waiter) -> None:
         """Sleep at the end of the list."""
         self._waiters.append(waiter)
 
-    def leave(self, waiter: _ThreadWaiter | _TaskWaiter) -> None:
+    def leave(self, waiter: _Waiter) -> None:
         """Stop sleeping unasked; a wake-up that came meanwhile goes to the next in the list."""
         if waiter.woken:
             self.wake_one()
@@ -119,9 +139,9 @@ class WaitList:
             self._waiters.remove(waiter)
 
     def wake_one(self) -> None:
-        """Wake whoever has slept longest, if anybody does."""
-        if self._waiters:
-            self._waiters.popleft().wake()
+        """Wake whoever has slept longest and can be woken, if anybody does."""
+        while self._waiters and not self._waiters.popleft().wake():
+            pass
 
     def wake_all(self) -> None:
         """Wake everybody."""
@@ -129,11 +149,78 @@ class WaitList:
             self._waiters.popleft().wake()
 
 
+class _Wait(Generic[T, W]):
+    """One caller's wait, as far as threads and tasks do the same."""
+
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_lock",
+        "_operation",
+        "_timeout",
+        "_waiter_type",
+        "_waiters",
+        "alarm",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        lock: threading.RLock,
+        clock: Clock,
+        operation: Operation[T],
+        timeout: float | None,
+        waiter_type: type[W],
+    ) -> None:
+        self._lock, self._clock, self._operation = lock, clock, operation
+        self._timeout = timeout
+        self._waiter_type = waiter_type
+        self._deadline: float | None = None
+        self._waiters: WaitList
+        self.waiter: W
+        self.alarm: float | None
+        """When to try again though nobody woke it."""
+
+    def attempt(self) -> T | Literal[Pending.PENDING]:
+        """Attempt, and join those who sleep when it is pending."""
+        with self._lock:
+            result = self._operation.attempt()
+            if result is not PENDING:
+                return result
+            self.alarm = self._operation.retry_at()
+            if self._timeout is not None:
+                self._check_deadline(self._timeout)
+            self.waiter = self._waiter_type(self._operation)
+            self._waiters = self._operation.waiters()
+            self._waiters.join(self.waiter)
+        return PENDING
+
+    def resume(self) -> None:
+        """Leave the list if it was not a wake-up that ended the sleep."""
+        if not self.waiter.woken:
+            with self._lock:
+                self._waiters.leave(self.waiter)
+
+    def give_up(self, error: BaseException) -> None:
+        """Leave the list and the operation."""
+        with self._lock:
+            self._waiters.leave(self.waiter)
+            self._operation.abandon(error)
+
+    def _check_deadline(self, timeout: float) -> None:
+        now = self._clock.now()
+        if self._deadline is None:
+            self._deadline = now + timeout
+        if now >= self._deadline:
+            error = self._operation.timeout_error(timeout)
+            self._operation.abandon(error)
+            raise error
+        if self.alarm is None or self.alarm > self._deadline:
+            self.alarm = self._deadline
+
+
 def wait_in_thread(
-    lock: threading.Lock,
-    clock: Clock,
-    operation: Operation[T],
-    timeout: float | None,
+    lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
 ) -> T:
     """Attempt until it is done, blocking this thread in between.
 
@@ -141,85 +228,43 @@ def wait_in_thread(
         StreamTimeoutError: It was not done within ``timeout`` seconds; 0 tries once.
         ClockError: It would have to wait, and a thread can't wait on this clock.
     """
-    deadline: float | None = None
-    while True:
-        with lock:
-            result = operation.attempt()
-            if result is not PENDING:
-                return result
-            if timeout is not None:
-                now = clock.now()
-                deadline = now + timeout if deadline is None else deadline
-                if now >= deadline:
-                    raise _timed_out(operation, timeout)
-            waiter = _ThreadWaiter()
-            waiters = operation.waiters()
-            waiters.join(waiter)
-            alarm = _earliest(deadline, operation.retry_at())
+    wait = _Wait(lock, clock, operation, timeout, _ThreadWaiter)
+    while (result := wait.attempt()) is PENDING:
         try:
-            woken = clock.wait(waiter.signal, alarm)
+            operation.pause()
+            clock.wait(wait.waiter.signal, wait.alarm)
         except BaseException as error:
-            with lock:
-                waiters.leave(waiter)
-                operation.abandon(error)
+            wait.give_up(error)
             raise
-        if not woken:
-            with lock:
-                waiters.leave(waiter)
+        wait.resume()
+    return result
 
 
 async def wait_in_task(
-    lock: threading.Lock,
-    clock: Clock,
-    operation: Operation[T],
-    timeout: float | None,
+    lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
 ) -> T:
     """Attempt until it is done, suspending this task in between.
 
     Raises:
         StreamTimeoutError: It was not done within ``timeout`` seconds; 0 tries once.
+        ClockError: It needs a timer, and this clock has none on this event loop.
     """
-    deadline: float | None = None
-    while True:
-        with lock:
-            result = operation.attempt()
-            if result is not PENDING:
-                return result
-            if timeout is not None:
-                now = clock.now()
-                deadline = now + timeout if deadline is None else deadline
-                if now >= deadline:
-                    raise _timed_out(operation, timeout)
-            waiter = _TaskWaiter()
-            waiters = operation.waiters()
-            waiters.join(waiter)
-            alarm = _earliest(deadline, operation.retry_at())
-        timer = None if alarm is None else clock.call_at(alarm, waiter.stir)
+    wait = _Wait(lock, clock, operation, timeout, _TaskWaiter)
+    while (result := wait.attempt()) is PENDING:
+        timer = None
         try:
-            await waiter.future
+            operation.pause()
+            if wait.alarm is not None:
+                timer = clock.call_at(wait.alarm, wait.waiter.stir)
+            await wait.waiter.future
         except BaseException as error:
-            with lock:
-                waiters.leave(waiter)
-                operation.abandon(error)
+            wait.give_up(error)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
-        if not waiter.woken:
-            with lock:
-                waiters.leave(waiter)
-
-
-def _timed_out(operation: Operation[T], timeout: float) -> StreamTimeoutError:
-    error = operation.timeout_error(timeout)
-    operation.abandon(error)
-    return error
-
-
-def _earliest(deadline: float | None, retry_at: float | None) -> float | None:
-    if deadline is None or retry_at is None:
-        return deadline if retry_at is None else retry_at
-    return min(deadline, retry_at)
+        wait.resume()
+    return result
 
 
 __all__ = ["PENDING", "Operation", "Pending", "WaitList", "wait_in_task", "wait_in_thread"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rawmedia.errors import ClockError
@@ -46,8 +47,17 @@ class VirtualClock:
         Raises:
             ClockError: The running loop is not this clock's.
         """
-        self._require_loop()
-        await asyncio.sleep(max(0.0, when - self._now))
+        loop = self._require_loop()
+        if when <= self._now:
+            await asyncio.sleep(0)
+            return
+        # Not asyncio.sleep: the sum of now and what is left is not always `when`.
+        due = asyncio.Event()
+        timer = loop.call_at(when, due.set)
+        try:
+            await due.wait()
+        finally:
+            timer.cancel()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         """Call back at ``when``.
@@ -145,10 +155,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _job_done(self, _: object) -> None:
         self._jobs -= 1
 
-    def _jump(self, seconds: float | None) -> None:
-        if seconds is None:
-            raise ClockError(f"everything waits and no timer is set: {self._waiting()}")
-        self.clock._now += seconds
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Let a wait that this clock refuses end the run, though it came in a callback."""
+        error = context.get("exception")
+        if isinstance(error, ClockError) and "handle" in context:
+            raise error
+        super().call_exception_handler(context)
+
+    def _jump(self) -> None:
+        """Move the clock to the next timer."""
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        if not timers:
+            raise ClockError(
+                "everything waits, no timer is set, and real threads and sockets have no part in "
+                f"virtual time: {self._waiting()}"
+            )
+        self.clock._now = max(self.clock._now, timers[0].when())
         if self.clock._now > self._limit:
             raise ClockError(
                 f"still running after {self._limit:g} s of virtual time: {self._waiting()}"
@@ -156,25 +178,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _waiting(self) -> str:
         tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
-        places = [f"{task.get_name()} at {_place(task)}" for task in tasks[:_MAX_TASKS_NAMED]]
+        places = [f"{task.get_name()} in {_place(task)}" for task in tasks[:_MAX_TASKS_NAMED]]
         if len(tasks) > _MAX_TASKS_NAMED:
             places.append(f"{len(tasks) - _MAX_TASKS_NAMED} more")
-        return (
-            "; ".join(places) or "no task is left (did a real thread or socket have to wake one?)"
-        )
+        return "; ".join(places) or "no task is left"
 
 
 def _place(task: asyncio.Task[Any]) -> str:
-    """Where a task waits: the innermost line of its coroutine."""
+    """Where a task waits: what it awaits in what, the line of each."""
+    calls = []
     waiting: Any = task.get_coro()
-    line = "its start"
-    while waiting is not None:
-        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
-        if frame is None:
-            break
-        line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    while frame := getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None):
+        name = Path(frame.f_code.co_filename).name
+        calls.append(f"{frame.f_code.co_qualname} ({name}:{frame.f_lineno})")
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
-    return line
+    return " > ".join(calls) or "its start"
 
 
 class _JumpingSelector(selectors.BaseSelector):
@@ -195,7 +213,7 @@ class _JumpingSelector(selectors.BaseSelector):
                     f"a job in a thread took more than {_THREAD_PATIENCE_S:g} s of real time"
                 )
             return ready
-        self._loop._jump(timeout)
+        self._loop._jump()
         return ready
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -208,14 +226,8 @@ class _JumpingSelector(selectors.BaseSelector):
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         return self._real.unregister(fileobj)
 
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()
-
-    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.get_key(fileobj)
 
     def close(self) -> None:
         self._real.close()

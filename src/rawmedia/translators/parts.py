@@ -22,7 +22,7 @@ Promises that hold for all three:
   ``EngineCrashedError``) when the engine breaks. What was delivered before stays valid, and
   the next call starts afresh. Iterators raise at their first step, not when they are made.
 - A part that keeps something between calls, such as a process, gives it back when it is
-  garbage or the interpreter exits, and may offer a way to do so earlier.
+  garbage or the interpreter exits, and may have ``aclose()`` to do so earlier.
 """
 
 from __future__ import annotations

@@ -1,0 +1,41 @@
+"""README's Azure program, run with the real SDK against the service on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import soundfile
+from service import FakeSpeechService, Spoken, riff_header
+
+from rawmedia.testing import tone
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_azure_example_runs_to_its_end(tmp_path: Path) -> None:
+    """It is the first thing that a user with a key tries; one second of call is enough."""
+    soundfile.write(tmp_path / "call.flac", tone(1_000).samples, 16_000)
+    speech = riff_header() + bytes(tone(200))
+    script = [Spoken(start_ms=100, end_ms=700, translations={"fr": "bonjour"}, speech=[speech])]
+
+    async def main() -> str:
+        async with FakeSpeechService(script) as service:
+            program = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(ROOT / "examples" / "azure_speech.py"),
+                cwd=tmp_path,
+                env={**os.environ, "AZURE_SPEECH_KEY": "x", "AZURE_SPEECH_ENDPOINT": service.host},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            printed, errors = await asyncio.wait_for(program.communicate(), 60)
+            assert program.returncode == 0, errors.decode()
+            return printed.decode()
+
+    assert "bonjour" in asyncio.run(main())
+    samples, rate = soundfile.read(tmp_path / "french.wav", dtype="int16")
+    assert rate == 24_000
+    assert abs(samples).max() > 1_000
