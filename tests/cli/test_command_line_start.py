@@ -59,10 +59,10 @@ def test_it_runs_as_a_module_too(
     """Where the environment's programs are not on the PATH; importing that module runs nothing."""
     monkeypatch.setattr(sys, "argv", ["rawmedia", "--version"])
 
-    importlib.import_module("rawmedia.cli.__main__")
+    importlib.import_module("rawmedia.__main__")
     assert capsys.readouterr().out == ""
-    monkeypatch.delitem(sys.modules, "rawmedia.cli.__main__")
-    code = exits(lambda: runpy.run_module("rawmedia.cli", run_name="__main__"))
+    monkeypatch.delitem(sys.modules, "rawmedia.__main__")
+    code = exits(lambda: runpy.run_module("rawmedia", run_name="__main__"))
 
     assert code == ExitCode.OK
     assert capsys.readouterr().out.startswith("rawmedia ")

@@ -139,6 +139,25 @@ def test_a_frame_that_is_as_it_should_be_passes_uncopied() -> None:
     assert second.data is data
 
 
+def test_a_whole_frame_does_not_overtake_what_a_converter_holds() -> None:
+    intake = Intake(SPEECH, 320, prompt=True)
+    telephone, speech = pcm(160, TELEPHONY), pcm(320)
+    frames = [
+        *intake.take(AudioFrame(telephone, TELEPHONY)),
+        *intake.take(AudioFrame(speech, SPEECH)),
+        *intake.flush(pad=False),
+    ]
+    converter = FormatConverter(TELEPHONY, SPEECH, prompt=True)
+    assert audio_of(frames) == converter.push(telephone) + converter.flush() + speech
+
+
+def test_a_frame_over_any_memory_passes_uncopied() -> None:
+    """Its maker has promised to leave the memory alone."""
+    frame = AudioFrame(memoryview(pcm(320)), SPEECH)
+    (taken,) = Intake(SPEECH, 320).take(frame)
+    assert taken.data is frame.data
+
+
 def test_the_frame_path_is_for_whole_frames_alone() -> None:
     intake = Intake(SPEECH, 320)
     assert intake.take_whole(pcm(319)) is None

@@ -78,7 +78,7 @@ class Voice:
         self._queued_ms = 0.0
         self._ended = False
         self._passage: _Passage | None = None
-        self._untold = 0
+        self._untold: deque[_Passage] = deque()
         self._changed = asyncio.Event()
 
     @property
@@ -144,7 +144,7 @@ class Voice:
             # The next one begins, though nobody said that the one before is over.
             self._finish()
             passage = self._passage = _Passage(item.utterance_id, self._outbound.generation)
-            self._untold += 1
+            self._untold.append(passage)
         for piece in self._pieces(item.frame, passage):
             if not await self._send(piece, passage):
                 passage.cut = True
@@ -188,7 +188,7 @@ class Voice:
             with contextlib.suppress(StreamError):
                 self._mark(passage)
         passage.complete = True
-        self._tell(passage)
+        self._tell_ends()
 
     def _mark(self, passage: _Passage) -> None:
         begins, passage.begun = not passage.begun, True
@@ -229,11 +229,15 @@ class Voice:
         passage.heard_until = heard_until
         if began is not None:
             self._on_start(passage.utterance_id, began)
-        self._tell(passage)
+        self._tell_ends()
 
-    def _tell(self, passage: _Passage) -> None:
-        if passage.complete and not passage.marks:
-            self._untold -= 1
+    def _tell_ends(self) -> None:
+        """Tell of all that was heard to its end, in the order in which it was said.
+
+        A mark that is reached on the loop itself may overtake one that another thread reached.
+        """
+        while self._untold and self._untold[0].complete and not self._untold[0].marks:
+            passage = self._untold.popleft()
             heard_until = passage.heard_until
             # None: it was cleared before the stream had taken any of it.
             until = self._clock.now() if heard_until is None else heard_until
