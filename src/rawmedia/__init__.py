@@ -2,9 +2,9 @@
 
 These are the names that most programs need; each is loaded when it is first used, so that
 importing the package costs next to nothing. What is beside them lives in the subpackages:
-``rawmedia.audio``, ``streams``, ``files``, ``translators``, ``captions``, ``sessions``,
-``adapters``, and ``testing`` for the tests of programs that use them. Every exception is in
-``rawmedia.errors``.
+``rawmedia.audio``, ``files``, ``captions``, and ``testing`` for the tests of programs that use
+them, have it at their top; ``rawmedia.streams``, ``translators``, ``sessions`` and ``adapters`` in
+their modules. Every exception is in ``rawmedia.errors``.
 """
 
 from __future__ import annotations

@@ -231,7 +231,8 @@ class StreamTimeoutError(StreamError, TimeoutError):
         self.verb, self.timeout, self.accepted_samples = verb, timeout, accepted_samples
 
     def __str__(self) -> str:
-        return f"{self.verb} waited {self.timeout:g} s in vain ({self.accepted_samples} samples accepted)"
+        accepted = f" ({self.accepted_samples} samples accepted)" if self.verb == "send" else ""
+        return f"{self.verb} waited {self.timeout:g} s in vain{accepted}"
 
 
 class StreamUseError(StreamError):

@@ -678,18 +678,33 @@ def test_a_source_that_breaks_off_is_translated_to_there_and_then_an_error(
 
 
 @BOTH
-def test_a_truncated_source_is_heard_as_far_as_it_goes_with_a_warning(
+def test_a_truncated_source_is_heard_as_far_as_it_goes_and_then_an_error(
     realtime: bool, source: Path, tmp_path: Path
 ) -> None:
-    """A download that was cut is no reason to say nothing."""
+    """A download that was cut is no reason to say nothing, nor to say that all was well."""
     cut = tmp_path / "cut.wav"
     cut.write_bytes(source.read_bytes()[:50_000])
     clock = VirtualClock()
     leg = FileLeg(cut, realtime=realtime, clock=clock)
-    assert leg.duration_ms is not None
-    call(leg, clock, listen)
-    assert leg.warning is not None
-    assert "holds 49956" in leg.warning
+    heard: list[AudioFrame] = []
+
+    async def listen_on() -> None:
+        async for frame in leg.inbound:
+            heard.append(frame)
+
+    async def main() -> None:
+        running = asyncio.create_task(leg.run())
+        with pytest.raises(StreamFailedError) as caught:
+            await listen_on()
+        assert isinstance(caught.value.cause, UnreadableFileError)
+        leg.outbound.end()
+        with pytest.raises(UnreadableFileError, match="holds 49956"):
+            await running
+        await leg.aclose()
+
+    clock.run(main())
+    whole = 49_956 // leg.inbound.format.bytes_per_instant
+    assert heard[-1].end >= whole
 
 
 @BOTH

@@ -18,6 +18,7 @@ from command_line import (
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions import SessionReport
+from rawmedia.cli.exits import ExitCode
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.script import ScriptedEvent, ScriptedStall
 from rawmedia.testing.translators import ScriptedTranslator
@@ -218,18 +219,26 @@ def test_in_real_time_an_engine_that_falls_behind_is(source: Path, tmp_path: Pat
     assert f"{dropped_ms:.0f} ms of the input" in ran.stdout
 
 
-def test_a_header_that_claims_hours_is_survived_and_told(tmp_path: Path) -> None:
-    """Recorders that are cut off leave such files; what is there is translated."""
+def test_a_header_that_claims_hours_is_an_error_after_what_is_there_was_translated(
+    tmp_path: Path,
+) -> None:
+    """Recorders that are cut off leave such files; a script must be able to tell."""
     source = speech(tmp_path / "talk.wav")
     data = bytearray(source.read_bytes())
     data[40:44] = (2_000_000_000).to_bytes(4, "little")
     source.write_bytes(data)
 
-    ran = translate(source, "-o", tmp_path / "o.wav")
+    report = tmp_path / "o.json"
+    ran = translate(source, "-o", tmp_path / "o.wav", "--report", report)
 
-    assert ran.exit_code == 0
-    assert ran.stderr.count("the header claims 2000000000 bytes of audio") == 1
+    assert ran.exit_code == ExitCode.INPUT
+    assert "the header claims 2000000000 bytes of audio" in ran.stderr
     assert "4.0 s heard" in ran.stdout
+    assert seconds(tmp_path / "o.wav") >= 4
+    told = SessionReport.read(report)
+    assert told.utterances
+    assert not told.complete
+    assert "the header claims 2000000000 bytes" in str(told.error)
 
 
 def test_an_existing_result_is_replaced(source: Path, tmp_path: Path) -> None:

@@ -11,17 +11,22 @@ from stream_kit import FRAME, GUARD_S, NoticingClock, Worker, pcm, run, settle
 
 from rawmedia.errors import (
     EndOfStreamError,
+    PayloadError,
     StreamClosedError,
     StreamEndedError,
     StreamError,
     StreamFailedError,
+    StreamUseError,
 )
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.streams.pair import audio_pair
+from rawmedia.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rawmedia.streams.playout import MarkReached
 
 ENDINGS = ["end", "fail", "close"]
 CAUSE = OSError("the line is cut")
@@ -232,6 +237,21 @@ def test_every_ending_of_a_pair_wakes_the_readers(verb: str, end: str) -> None:
     assert run(main()) == [expected_of((verb,), inbound=True)] * 4
 
 
+@pytest.mark.parametrize("kind", [InboundAudioStream, OutboundAudioStream])
+def test_a_signal_handler_may_close_the_stream_that_it_interrupts(
+    kind: type[InboundAudioStream | OutboundAudioStream],
+) -> None:
+    """It runs between two steps of a thread that may be inside of the stream."""
+    stream = kind()
+
+    def interrupted() -> str:
+        with stream._lock:
+            stream.close()
+            return "closed"
+
+    assert Worker(interrupted).result() == "closed"
+
+
 @pytest.mark.parametrize("verb", ["fail", "close"])
 def test_what_is_dropped_at_the_end_is_counted(verb: str) -> None:
     outbound = OutboundAudioStream()
@@ -245,3 +265,52 @@ def test_what_is_dropped_at_the_end_is_counted(verb: str) -> None:
     inbound.close()
     assert (inbound.stats.discarded_ms, inbound.stats.buffered_ms) == (21, 0)
     assert tap.reader_stats.discarded_ms == (20 if verb == "close" else 21)
+
+
+def test_a_mark_behind_a_delay_is_told_after_the_end_while_the_transport_pulls() -> None:
+    """What was pulled last is heard only after the stream has ended."""
+    clock = VirtualClock()
+    told: list[MarkReached] = []
+
+    async def main() -> None:
+        stream = OutboundAudioStream(playout_delay_ms=50, clock=clock)
+        stream.send(bytes(640))
+        stream.mark("last", told.append)
+        stream.end()
+        stream.pull()
+        await asyncio.sleep(0.06)
+        with pytest.raises(EndOfStreamError):
+            stream.pull()
+
+    clock.run(main())
+    assert [reached.name for reached in told] == ["last"]
+
+
+@pytest.mark.parametrize("stream", [InboundAudioStream(), OutboundAudioStream()])
+def test_a_stream_fails_only_with_an_exception(
+    stream: InboundAudioStream | OutboundAudioStream,
+) -> None:
+    """Whoever reads or sends is told the cause; there must be one."""
+    with pytest.raises(StreamUseError, match="not with None"):
+        stream.fail(None)  # type: ignore[arg-type]
+    assert stream.stats.buffered_ms == 0
+
+
+def test_a_position_is_a_whole_number() -> None:
+    """A fraction would spread to every position after it."""
+    stream = InboundAudioStream()
+    with pytest.raises(PayloadError, match="in whole samples"):
+        stream.push(bytes(640), 1.5)  # type: ignore[arg-type]
+    assert stream.stats.position == 0
+
+
+def test_the_sending_end_of_a_pair_has_no_transport() -> None:
+    """A report of playout would end the pair's own; the other end is the transport."""
+    outbound, inbound = audio_pair()
+    with pytest.raises(StreamUseError, match="counts as played"):
+        outbound.report_played(0)
+    with pytest.raises(StreamUseError, match="receive from the other end"):
+        outbound.paced()
+    outbound.send(bytes(640))
+    inbound.recv(0)
+    assert outbound.drain(timeout=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tracemalloc
 from collections import deque
@@ -238,6 +239,38 @@ def test_conversion_keeps_the_accounts(overflow: Overflow, sizes: list[int], rea
     assert pushed + tail == read + rest + samples(stream.stats.overrun_ms)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([SPEECH, TELEPHONY, STEREO]),
+            st.integers(0, 700),
+            st.sampled_from([0, 0, 1, 50, 1_000]),
+            st.integers(0, 2),
+        ),
+        max_size=20,
+    ),
+    st.integers(1, 3),
+)
+def test_what_was_taken_under_the_policy_error_is_never_dropped(
+    pushes: list[tuple[AudioFormat, int, int, int]], frames: int
+) -> None:
+    """The pusher was told what was refused; it counts on the rest."""
+    stream = InboundAudioStream(capacity_ms=20 * frames, overflow="error")
+    for source, size, ahead, reads in pushes:
+        with contextlib.suppress(StreamOverflowError):
+            stream.push(
+                AudioFrame(pcm(size, source), source), position=stream.stats.position + ahead
+            )
+        assert stream.stats.buffered_ms < 20 * (frames + 2)
+        for _ in range(reads):
+            with contextlib.suppress(StreamTimeoutError):
+                stream.recv(timeout=0)
+    stream.end()
+    unread(stream)
+    stats = stream.stats
+    assert (stats.overrun_ms, stats.discarded_ms, stats.buffered_ms) == (0, 0, 0)
+
+
 def test_a_push_that_overflows_is_refused_whole() -> None:
     stream = InboundAudioStream(capacity_ms=40, overflow="error")
     stream.push(pcm(FRAME))
@@ -246,6 +279,9 @@ def test_a_push_that_overflows_is_refused_whole() -> None:
     assert (refused.value.capacity_ms, refused.value.refused_ms) == (40, 40)
     assert stream.stats.position == FRAME
     stream.push(pcm(FRAME))
+    for audio in (pcm(FRAME), AudioFrame(pcm(FRAME), SPEECH)):  # what takes the shortest way
+        with pytest.raises(StreamOverflowError):
+            stream.push(audio)
     assert len(unread(stream)) == 2
 
 

@@ -143,6 +143,22 @@ def test_each_thing_wakes_one_waiter() -> None:
     assert run(main()) == 1
 
 
+def test_each_thing_from_another_thread_wakes_one_waiter() -> None:
+    tray = Tray()
+
+    async def main() -> int:
+        takers = [asyncio.create_task(tray.atake()) for _ in range(3)]
+        await settle()
+        await asyncio.to_thread(tray.put, 1)
+        asleep = len(tray.takers)
+        tray.put(2)
+        tray.put(3)
+        await asyncio.gather(*takers)
+        return asleep
+
+    assert run(main()) == 2
+
+
 def test_each_thing_wakes_one_thread() -> None:
     clock = NoticingClock()
     tray = Tray(clock)

@@ -373,7 +373,8 @@ def test_a_scaled_clock_is_real_time_faster() -> None:
         await clock.sleep_until(start + 20)
         assert clock.now() >= start + 20 - 1e-3
         due = asyncio.Event()
-        clock.call_at(clock.now() + 5, due.set)
+        timer = clock.call_at(clock.now() + 5, due.set)
+        assert timer.when() - asyncio.get_running_loop().time() <= 0.005
         await asyncio.wait_for(due.wait(), 20)
         await clock.sleep_until(0)
 

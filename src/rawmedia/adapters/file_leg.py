@@ -302,10 +302,13 @@ class FileLeg(CallLeg):
     async def _block(self, samples: int) -> AudioFrame | None:
         """The next piece of the source; None at its end, or where it breaks off."""
         try:
-            return await asyncio.to_thread(self._read, samples)
+            block = await asyncio.to_thread(self._read, samples)
         except UnreadableFileError as error:
             self._broken_off = error
             return None
+        if block is None and self._reader.truncated:
+            self._broken_off = UnreadableFileError(self._reader.path, str(self._reader.warning))
+        return block
 
     def _read(self, samples: int) -> AudioFrame | None:
         with self._reading:

@@ -15,6 +15,7 @@ from rawmedia.errors import (
     StreamEndedError,
     StreamError,
     StreamFailedError,
+    StreamUseError,
 )
 from rawmedia.streams.waiting import WaitList
 
@@ -44,7 +45,13 @@ class Lifecycle:
         self.ended = self.over = True
 
     def fail(self, error: BaseException) -> None:
-        """An end broke."""
+        """An end broke.
+
+        Raises:
+            StreamUseError: ``error`` is no exception, so that nobody could be told the cause.
+        """
+        if not isinstance(error, BaseException):
+            raise StreamUseError(f"a stream fails with an exception, not with {error!r}")
         self.failure, self.over = error, True
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.errors import (
     ConfigurationError,
+    PayloadError,
     StreamOverflowError,
     StreamUseError,
 )
@@ -88,7 +89,7 @@ class InboundAudioStream(AudioReader):
             frame_samples,
             FrameBuffer(capacity),
             Lifecycle(),
-            threading.RLock(),
+            threading.RLock(),  # reentrant for the reason that `AudioWriter` gives
             clock,
             fill_gaps=fill_gaps,
         )
@@ -245,6 +246,8 @@ class InboundAudioStream(AudioReader):
     def _take_in(self, audio: Audio, position: int | None) -> None:
         """Take audio that is not simply the next frame."""
         intake, overflow_raises = self._intake, self._overflow == "error"
+        if position is not None and type(position) is not int:
+            raise PayloadError("a position in whole samples", repr(position))
         if position is None and not overflow_raises:
             frames = intake.take(audio)
         else:
@@ -293,10 +296,14 @@ class InboundAudioStream(AudioReader):
 
     def _deliver(self, frame: AudioFrame) -> None:
         """Give a frame to every reader; what has no room goes by the policy."""
-        if self._overflow == "drop_newest":
+        if self._overflow == "drop_oldest":
+            self._offer(frame)
+        elif self._overflow == "drop_newest":
             self._offer_or_drop(frame)
         else:
-            self._offer(frame)
+            # What has no room was refused, but for the 3 ms that a converter gives up when a
+            # stretch of audio ends.
+            self._buffer.put(frame)
         for tap in self._taps:
             tap._offer(frame)
 

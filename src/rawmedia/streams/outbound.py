@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.audio.frame import AudioFrame
+from rawmedia.errors import EndOfStreamError
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.pacing import Pacer
 from rawmedia.streams.playout import MAX_MARKS
@@ -101,11 +102,16 @@ class OutboundAudioStream(AudioWriter):
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
-        with self._lock:
-            if self._buffer.frames and not self._clearing:
-                frame = self._next_frame()
-            else:
-                frame = self._silent_frame()
+        try:
+            with self._lock:
+                if self._buffer.frames and not self._clearing:
+                    frame = self._next_frame()
+                else:
+                    frame = self._silent_frame()
+        except EndOfStreamError:
+            # What was pulled before may only now have been heard.
+            self._settle()
+            raise
         if self._playout.on_wire:
             self._settle()
         return frame

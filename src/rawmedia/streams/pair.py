@@ -140,6 +140,14 @@ class _SendingEnd(OutboundAudioStream):
         """Refuse: the other end receives."""
         raise StreamUseError("this stream is one end of a pair: receive from the other end")
 
+    def paced(self, *, lead_ms: float = 0.0, catch_up_ms: float = 200.0) -> Never:  # noqa: ARG002
+        """Refuse: the other end receives, at its own pace."""
+        self.pull()
+
+    def report_played(self, position: int) -> Never:  # noqa: ARG002
+        """Refuse: what was received counts as played."""
+        raise StreamUseError("this stream is one end of a pair: what is received counts as played")
+
     def _skip(self, samples: int) -> list[Callable[[], object]]:
         """The other end dropped so much of the audio; returns what to call when the lock is free."""
         self._cleared += samples

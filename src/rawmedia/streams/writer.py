@@ -46,7 +46,8 @@ class AudioWriter(ABC):
             )
         self._format = format
         self._frame_samples = checked_frame(format, frame_ms)
-        # Reentrant, so that a signal handler which closes the stream can't deadlock with the
+        # Reentrant, so that what runs in the midst of anything (a signal handler that closes
+        # the stream, the garbage collector ending a forgotten task) can't deadlock with the
         # thread that it interrupts.
         self._lock = threading.RLock()
         self._clock = clock
