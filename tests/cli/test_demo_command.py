@@ -30,6 +30,9 @@ def test_the_demonstration_runs_with_no_key_and_no_network(tmp_path: Path) -> No
     assert "Me gustaría cambiar mi dirección." in spoken
     assert [text.replace("\n", " ") for _, _, text in cues(folder / "call-centre.es.vtt")] == spoken
     assert seconds(folder / "call-centre.es.wav") > 20
+    # Heard soon after it was said: the engine is kept in step with the recording.
+    assert report.totals.ear_voice_span_p90_ms is not None
+    assert report.totals.ear_voice_span_p90_ms < 8_000
     for name in ("call-centre.es.wav", "call-centre.es.vtt", "call-centre.es.json"):
         assert str(folder / name) in ran.stdout
 

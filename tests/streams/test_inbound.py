@@ -463,6 +463,17 @@ def test_every_loss_is_told_from_a_hole() -> None:
     assert heard == [(position, position // FRAME % 7 == 5) for position in positions]
 
 
+def test_a_clear_does_not_blur_what_was_lost() -> None:
+    stream = InboundAudioStream(capacity_ms=40, fill_gaps=True, overflow="drop_newest")
+    for clear in (True, False):
+        stream.push(pcm(4 * FRAME))  # two of them are lost
+        stream.recv(timeout=0)
+        stream.push(pcm(FRAME))
+        if clear:
+            stream.clear()
+    assert [frame.filler for frame in unread(stream)] == [False, False]
+
+
 def test_what_was_dropped_unread_is_not_filled() -> None:
     stream = InboundAudioStream(fill_gaps=True)
     stream.push(pcm(3 * FRAME))

@@ -44,9 +44,10 @@ _BLOCK_MS = 500
 _PATIENCE_S = 2.0
 # Of a program that was once found waiting it is known sooner the next time, so that one that
 # always lags behind goes on at about real time.
-_NEXT_PATIENCE_S = 0.1
-# While it waits, a frame passes in this time.
-_STEP_S = 0.001
+_NEXT_PATIENCE_S = 0.5
+# While it waits, a frame passes in the time that it lasts: so where it only computes, on a busy
+# machine, the recording is no more behind than one in real time would be.
+_STEP_S = DEFAULT_FRAME_MS / 1000
 # A frame that reaches a program's answer through this many tasks is answered in no time.
 _SETTLING_TURNS = 10
 

@@ -21,7 +21,7 @@ from rawmedia.cli.subtitles import Subtitles
 from rawmedia.errors import FileWriteError
 from rawmedia.files import probe
 from rawmedia.sessions.events import SessionWarning, UtteranceHeard
-from rawmedia.sessions.interpreter import Interpreter
+from rawmedia.sessions.interpreter import Interpreter, for_lockstep
 from rawmedia.translators.events import FinalTranslation, TranslatorWarning
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Run:
             self.engine = translator.capabilities.name
             if job.realtime is None:
                 self.realtime = self.engine in REALTIME_ENGINES
-            request = job.request()
+            request = job.request() if self.realtime else for_lockstep(job.request())
             translator.capabilities.check(request)
             translation = await translator.open(request)
             try:

@@ -98,8 +98,7 @@ class Interpreter:
         clock = inbound.clock if clock is None else clock
         self._in_lockstep = isinstance(clock, MediaClock)
         if self._in_lockstep:
-            pending_ms = min(request.max_pending_ms, _LOCKSTEP_PENDING_MS)
-            request = request.model_copy(update={"max_pending_ms": pending_ms})
+            request = for_lockstep(request)
         self._request = request
         self._clock = clock
         self._captions = dict(captions or {})
@@ -320,6 +319,15 @@ class Interpreter:
         return EngineFailedError(name, "it stopped translating while the call went on")
 
 
+def for_lockstep(request: TranslationRequest) -> TranslationRequest:
+    """The request with as little audio waiting for the engine as a media clock wants.
+
+    For who opens the translation before there is an interpreter.
+    """
+    pending_ms = min(request.max_pending_ms, _LOCKSTEP_PENDING_MS)
+    return request.model_copy(update={"max_pending_ms": pending_ms})
+
+
 def _require_targets(
     setting: str, given: Mapping[str, object], request: TranslationRequest
 ) -> None:
@@ -330,4 +338,4 @@ def _require_targets(
         )
 
 
-__all__ = ["CaptionSink", "Interpreter"]
+__all__ = ["CaptionSink", "Interpreter", "for_lockstep"]

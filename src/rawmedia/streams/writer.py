@@ -204,7 +204,6 @@ class AudioWriter(ABC):
                 self._intake.position, downstream=self._clears_downstream()
             )
             calls += self._arrivals(dropped, cleared=True)
-            self._buffer.queuers.wake_all()
             self._clearing += 1
         try:
             dropped_ms += self._clear_downstream()
