@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from rawmedia.audio.format import SPEECH
 from rawmedia.audio.frame import AudioFrame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "speech"
 
@@ -31,9 +32,32 @@ def children() -> set[int]:
 
 
 def kill(pid: int) -> None:
-    """End a child of this process for sure; it stays to be reaped by whoever started it."""
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    """End a child of this process for sure; whoever started it reaps it, perhaps already."""
+    watch = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(watch, signal.SIGKILL)
+        assert select.select([watch], [], [], 10)[0]
+    finally:
+        os.close(watch)
+
+
+def all_end(pids: Iterable[int]) -> bool:
+    """Whether each of these processes has ended or does so within 10 s.
+
+    What is left to the garbage collector may end in another thread, that of the last who
+    held it: an executor's thread lets go of its work a moment after the result is known.
+    """
+    for pid in pids:
+        try:
+            watch = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select.select([watch], [], [], 10)[0]:
+                return False
+        finally:
+            os.close(watch)
+    return True
 
 
 def _children_of(parent: int) -> Iterator[int]:
