@@ -10,7 +10,9 @@
     ├── AudioError                     a value that is not the audio it should be
     │   ├── UnsupportedFormatError
     │   ├── FormatMismatchError
-    │   └── PayloadError
+    │   ├── PayloadError
+    │   ├── PacketError                bytes from the network that are no such packet
+    │   └── ContainerError             bytes of a stream of pages, such as Ogg
     ├── MediaFileError                 a file; carries its path
     │   ├── UnreadableFileError
     │   └── FileWriteError
@@ -133,6 +135,28 @@ class FormatMismatchError(AudioError):
 
 class PayloadError(AudioError):
     """The bytes or samples were not taken, none of them; the stream or codec still works."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.expected, self.got = expected, got
+
+    def __str__(self) -> str:
+        return f"expected {self.expected}, got {self.got}"
+
+
+class PacketError(AudioError):
+    """The packet was not taken; what comes after it is."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.expected, self.got = expected, got
+
+    def __str__(self) -> str:
+        return f"expected {self.expected}, got {self.got}"
+
+
+class ContainerError(AudioError):
+    """The damaged stretch was passed over; what came before it is good, and what follows is read."""
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(expected, got)
@@ -337,6 +361,7 @@ __all__ = [
     "AuthenticationError",
     "ClockError",
     "ConfigurationError",
+    "ContainerError",
     "EndOfStreamError",
     "EngineCrashedError",
     "EngineFailedError",
@@ -346,6 +371,7 @@ __all__ = [
     "MediaFileError",
     "MissingDependencyError",
     "NetworkError",
+    "PacketError",
     "PayloadError",
     "RawMediaError",
     "ServiceError",
