@@ -51,6 +51,37 @@ def expected(in_samples: int, in_rate: int, out_rate: int) -> int:
     return -(-in_samples * out_rate // in_rate)
 
 
+MAIN_PAIRS = [
+    (48_000, 16_000),
+    (16_000, 48_000),
+    (48_000, 8_000),
+    (8_000, 48_000),
+    (24_000, 16_000),
+    (16_000, 24_000),
+    (48_000, 24_000),
+    (24_000, 48_000),
+    (24_000, 8_000),
+    (8_000, 24_000),
+    (16_000, 8_000),
+    (8_000, 16_000),
+]
+"""What calls, speech services and telephones need of each other."""
+
+
+def aes17_tone(rate: int) -> npt.NDArray[np.float64]:
+    """A second of 997 Hz at -1 dBFS, as AES17 tests converters: it meets all steps of int16."""
+    return 10 ** (-1 / 20) * np.sin(2 * np.pi * 997 * np.arange(rate) / rate + 0.3)
+
+
+def thd_n_db(samples: npt.NDArray[np.float64], rate: int) -> float:
+    """All that is not the 997 Hz tone, by that tone: the best fitting sine is taken away."""
+    angles = 2 * np.pi * 997 * np.arange(len(samples)) / rate
+    parts = np.stack([np.sin(angles), np.cos(angles), np.ones(len(samples))], axis=1)
+    weights = np.linalg.lstsq(parts, samples, rcond=None)[0]
+    rest = samples - parts @ weights
+    return float(10 * np.log10(np.mean(rest**2) / np.mean((parts[:, :2] @ weights[:2]) ** 2)))
+
+
 @st.composite
 def cut_points(draw: st.DrawFn, size: int) -> list[int]:
     """Where to cut: a few places anywhere, some of them close together."""
@@ -123,6 +154,16 @@ def test_samples_are_conserved(
         assert given_out + tail == (total + delay if prompt else total)
 
 
+@pytest.mark.parametrize("rates", [(48_000, 16_000), (16_000, 48_000), (16_000, 16_000)])
+def test_whole_frames_have_a_tail_too(rates: tuple[int, int]) -> None:
+    """They take a shorter way through the code than pieces, and the first of them is a stretch."""
+    samples = noise(rates[0] // 50)
+    prompt = Resampler(*rates, prompt=True)
+    prompt.push(samples)
+    assert len(prompt.flush()) == prompt.delay_samples
+    assert len(resampled(samples, *rates)) == rates[1] // 50
+
+
 @pytest.mark.parametrize("rates", PAIRS)
 def test_prompt_output_is_the_aligned_output_later_by_the_delay(rates: tuple[int, int]) -> None:
     samples = noise(rates[0] // 10)
@@ -179,6 +220,55 @@ def test_what_the_lower_rate_cannot_hold_does_not_come_back_as_an_alias(
 ) -> None:
     hz = share * rates[1] / 2
     assert level_db(resampled(tone(hz, rates[0]), *rates)) < -90
+
+
+@pytest.mark.parametrize("rates", [pair for pair in MAIN_PAIRS if pair[0] > pair[1]])
+def test_no_alias_is_louder_than_90_db_below_what_it_comes_from(rates: tuple[int, int]) -> None:
+    """From 1.04 of the lower rate's half up to the top, on a dense grid of tones."""
+    in_rate, out_rate = rates
+    instants = np.arange(in_rate // 5)[:, None] / in_rate
+    for start in np.linspace(1.04 * out_rate / 2, 0.995 * in_rate / 2, 60):
+        tone_at = (0.5 * np.sin(2 * np.pi * start * instants)).astype(np.float32)
+        assert level_db(resampled(tone_at, *rates)) < -90, start
+
+
+@pytest.mark.parametrize("rates", MAIN_PAIRS)
+def test_distortion_and_noise_are_105_db_below_a_tone_in_float32(rates: tuple[int, int]) -> None:
+    out = resampled(aes17_tone(rates[0]).astype(np.float32)[:, None], *rates)[:, 0]
+    middle = out[rates[1] // 5 : -rates[1] // 5].astype(np.float64)
+    assert thd_n_db(middle, rates[1]) < -105
+
+
+@pytest.mark.parametrize("rates", MAIN_PAIRS)
+def test_distortion_and_noise_are_94_db_below_a_tone_through_int16(rates: tuple[int, int]) -> None:
+    """Each rounding to int16 alone is 97.1 dB below this tone, and there are two of them."""
+    tone16 = np.rint(aes17_tone(rates[0]) * 32_768).astype(np.int16)[:, None]
+    resampler = Resampler(*rates, prompt=True)
+    frame = rates[0] // 50
+    pieces = [resampler.push_int16(tone16[at : at + frame]) for at in range(0, rates[0], frame)]
+    out = np.concatenate(pieces)[rates[1] // 5 :, 0].astype(np.float64)
+    assert thd_n_db(out, rates[1]) < -94
+
+
+@pytest.mark.parametrize("rates", [(48_000, 16_000), (16_000, 48_000), (44_100, 16_000)])
+def test_float32_and_int16_in_turns_are_one_stream(rates: tuple[int, int]) -> None:
+    """A change of units costs no precision, in whole frames and in pieces of them."""
+    ints = to_int16(noise(rates[0] // 5, 2))
+    floats = to_float32(ints)
+    whole = resampled(floats, *rates)
+    resampler = Resampler(*rates, 2)
+    cuts = [0, *range(rates[0] // 50, rates[0] // 10, rates[0] // 50), rates[0] // 7, len(ints)]
+    pieces = []
+    for index, (start, end) in enumerate(itertools.pairwise(cuts)):
+        if index % 2:
+            pieces.append(resampler.push(floats[start:end]))
+        else:
+            first = sum(map(len, pieces))
+            given = resampler.push_int16(ints[start:end])
+            exact = whole[first : first + len(given)]
+            np.testing.assert_array_equal(given, to_int16(exact))
+            pieces.append(exact)
+    assert np.concatenate([*pieces, resampler.flush()]).tobytes() == whole.tobytes()
 
 
 @pytest.mark.parametrize("rates", [(16_000, 48_000), (8_000, 24_000), (16_000, 44_100)])

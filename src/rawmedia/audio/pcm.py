@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 INT16_SCALE = 32_768.0
 """What 1.0 is in int16: -1.0 is its least value, and 1.0 itself saturates at 32767."""
-_LOWEST, _HIGHEST = np.float32(-32_768), np.float32(32_767)
+_INT16 = np.dtype(np.int16)
+# Arrays without dimensions are passed on faster than scalars.
+_STEP = np.array(1 / INT16_SCALE, np.float32)
+_LOWEST, _HIGHEST = np.array(-32_768, np.float32), np.array(32_767, np.float32)
 
 
 def to_int16(samples: npt.NDArray[Any]) -> Int16Samples:
@@ -36,20 +39,30 @@ def to_int16(samples: npt.NDArray[Any]) -> Int16Samples:
         return samples
     if samples.dtype not in (np.float32, np.float64):
         raise PayloadError("an array of int16, float32 or float64", f"one of {samples.dtype}")
-    # A search through the bytes costs half of what `.all()` does.
-    if b"\0" in np.isfinite(samples).tobytes():
+    if not all_finite(samples):
         raise PayloadError("finite samples", "NaN or infinity among them")
     # Clipped before it is scaled: what is finite here might not be after.
-    scaled: npt.NDArray[np.floating[Any]] = np.maximum(samples, -1.0)
-    np.minimum(scaled, 32_767 / INT16_SCALE, out=scaled)
+    scaled: npt.NDArray[np.floating[Any]] = samples.clip(-1.0, 32_767 / INT16_SCALE)
     np.multiply(scaled, INT16_SCALE, out=scaled)
     np.rint(scaled, out=scaled)
     return scaled.astype(np.int16)
 
 
+def all_finite(samples: npt.NDArray[np.floating[Any]]) -> bool:
+    """Whether no sample is NaN or infinite; for any shape and floating type."""
+    # A sum of squares takes one pass and no memory. Where it overflows, the samples may be finite
+    # all the same and are looked at one by one; `vdot`, unlike `dot`, does not warn of that.
+    if np.vdot(samples, samples) < np.inf:
+        return True
+    # A search through the bytes costs half of what `.all()` does.
+    return b"\0" not in np.isfinite(samples).tobytes()
+
+
 def to_float32(samples: Int16Samples) -> FloatSamples:
     """int16 samples as float32 in [-1, 1), of the same shape; exact, and `to_int16` inverts it."""
-    return np.multiply(samples, np.float32(1 / INT16_SCALE), dtype=np.float32)
+    floats = samples.astype(np.float32)
+    floats *= _STEP
+    return floats
 
 
 def saturate(scaled: FloatSamples) -> Int16Samples:
@@ -58,10 +71,29 @@ def saturate(scaled: FloatSamples) -> Int16Samples:
     Args:
         scaled: Finite float32 where 32767.0 is full scale; ties are rounded to even.
     """
+    # The method costs less than `np.clip`, and than a maximum and a minimum.
+    scaled.clip(_LOWEST, _HIGHEST, out=scaled)
     np.rint(scaled, out=scaled)
-    np.maximum(scaled, _LOWEST, out=scaled)
-    np.minimum(scaled, _HIGHEST, out=scaled)
     return scaled.astype(np.int16)
+
+
+def int16_samples(samples: npt.NDArray[Any], num_channels: int) -> Int16Samples:
+    """An array as the int16 samples that it should hold: ``(samples_per_channel, num_channels)``.
+
+    Args:
+        samples: int16 of that shape, or ``(samples_per_channel,)`` for mono; not copied.
+        num_channels: How many channels they should have.
+
+    Raises:
+        PayloadError: The array is not int16, or has another shape.
+    """
+    if samples.dtype != _INT16:
+        raise PayloadError("int16 samples", f"an array of {samples.dtype}")
+    if samples.ndim == 2 and samples.shape[1] == num_channels:
+        return samples
+    if samples.ndim == 1 and num_channels == 1:
+        return samples.reshape(-1, 1)
+    raise PayloadError(f"an array of shape (n, {num_channels})", f"one of {samples.shape}")
 
 
 def byte_view(data: PCMBytes) -> memoryview:
@@ -140,8 +172,10 @@ def mix_up(samples: Int16Samples, num_channels: int) -> Int16Samples:
 
 __all__ = [
     "INT16_SCALE",
+    "all_finite",
     "byte_view",
     "from_bytes",
+    "int16_samples",
     "mix_down",
     "mix_up",
     "saturate",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rawmedia.audio.format import AudioFormat
-from rawmedia.audio.pcm import INT16_SCALE, saturate
+from rawmedia.audio.pcm import INT16_SCALE, int16_samples, saturate
 from rawmedia.audio.polyphase import polyphase_filter
 from rawmedia.errors import PayloadError
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
     from rawmedia.audio.polyphase import PolyphaseFilter
 
-_TO_INT16_UNITS = np.float32(INT16_SCALE)
-_FROM_INT16_UNITS = np.float32(1 / INT16_SCALE)
-_INT16 = np.dtype(np.int16)
 _LOUDEST = np.float32(2**32)
 """Beyond full scale by so much that it is no audio, while the filter's sums stay finite."""
+_LOUDEST_SQUARED = np.float32(2**64)
+_UNIT, _INT16_UNITS = np.float32(1), np.float32(INT16_SCALE)
+"""What full scale is in the filter's memory: 1.0 or 32768.0, as the last samples had it."""
 
 
 class Resampler:
     """A streaming resampler: a linear-phase polyphase filter of 1.5 ms delay at 16 kHz.
 
     The pass band is flat (0.001 dB) to 0.8 of the lower rate's half, and what lies beyond 1.04
-    of it is 90 dB down or more. Any cut of the same input gives the same output, bit for bit.
+    of it is 90 dB down or more. What it adds to a tone of 997 Hz lies 105 dB below that one, and
+    through int16, whose own steps make up nearly all of it, 94 dB. Any cut of the same input gives
+    the same output, bit for bit.
 
     By default the output is aligned: sample ``k`` stands for the instant ``k / out_rate``,
     and ``n`` samples in are ``ceil(n * out_rate / in_rate)`` samples out after the flush.
@@ -52,7 +54,17 @@ class Resampler:
             Every pair among the multiples of 8000 and 11025 Hz works.
     """
 
-    __slots__ = ("_done", "_fill", "_filter", "_lanes", "_out_rate", "_prompt", "_skip", "_started")
+    __slots__ = (
+        "_done",
+        "_fill",
+        "_filter",
+        "_full_scale",
+        "_lanes",
+        "_out_rate",
+        "_prompt",
+        "_skip",
+        "_started",
+    )
 
     def __init__(
         self, in_rate: int, out_rate: int, num_channels: int = 1, *, prompt: bool = False
@@ -63,6 +75,7 @@ class Resampler:
         self._filter = polyphase_filter(in_rate, out_rate)
         self._lanes = [_Lane(self._filter) for _ in range(num_channels)]
         self._prompt = prompt
+        self._full_scale = _UNIT
         self.reset()
 
     @property
@@ -100,10 +113,9 @@ class Resampler:
         """
         if samples.dtype.kind != "f":
             raise PayloadError("float32 samples", f"an array of {samples.dtype}")
-        # NaN is not below anything. A search through the bytes costs half of what `.all()` does.
-        if b"\0" in (np.abs(samples) <= _LOUDEST).tobytes():
+        if not _all_audible(samples):
             raise PayloadError("finite samples in about [-1, 1]", "NaN, infinity or beyond 2**32")
-        return self._run(self._shaped(samples), _TO_INT16_UNITS, _FROM_INT16_UNITS)
+        return self._run(self._shaped(samples), _UNIT)
 
     def push_int16(self, samples: Int16Samples) -> Int16Samples:
         """Take samples, give those of the other rate, rounded and saturated.
@@ -111,9 +123,7 @@ class Resampler:
         Raises:
             PayloadError: The array is not int16 or has another shape; nothing was taken.
         """
-        if samples.dtype != _INT16:
-            raise PayloadError("int16 samples", f"an array of {samples.dtype}")
-        return saturate(self._run(self._shaped(samples), None, None))
+        return saturate(self._run(int16_samples(samples, len(self._lanes)), _INT16_UNITS))
 
     def push_unrounded(self, samples: FloatSamples) -> FloatSamples:
         """Take and give float32 in the units of int16, inside a chain whose ends check and round.
@@ -121,7 +131,7 @@ class Resampler:
         Args:
             samples: Shape ``(n, num_channels)``, 32768.0 being full scale; not checked.
         """
-        return self._run(samples, None, None)
+        return self._run(samples, _INT16_UNITS)
 
     def flush(self) -> FloatSamples:
         """End the stretch: give its last samples, as if silence followed, and start afresh.
@@ -129,11 +139,11 @@ class Resampler:
         Returns:
             float32 of shape ``(m, num_channels)``; empty when nothing was pushed.
         """
-        return self._tail(_FROM_INT16_UNITS)
+        return self._tail(_UNIT)
 
     def flush_int16(self) -> Int16Samples:
         """`flush` for int16."""
-        return saturate(self._tail(None))
+        return saturate(self._tail(_INT16_UNITS))
 
     def _shaped(self, samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
         channels = len(self._lanes)
@@ -143,18 +153,38 @@ class Resampler:
             raise PayloadError(f"an array of shape (n, {channels})", f"one of {samples.shape}")
         return samples
 
-    def _tail(self, gain_out: np.float32 | None) -> FloatSamples:
+    def _tail(self, full_scale: np.float32) -> FloatSamples:
         """The outputs that stand for the end of what was pushed."""
         delay, skip = self._filter.delay, self._skip
         size = -(-delay * self._filter.down // self._filter.up) if self._started else 0
-        out = self._run(np.zeros((size, len(self._lanes)), np.float32), None, gain_out)
+        out = self._run(np.zeros((size, len(self._lanes)), np.float32), full_scale)
         self.reset()
         return out[: delay - skip]
 
-    def _run(
-        self, samples: npt.NDArray[Any], gain_in: np.float32 | None, gain_out: np.float32 | None
-    ) -> FloatSamples:
-        """Samples in, all outputs whose instants are in then; inside, 32768.0 is full scale."""
+    def _run(self, samples: npt.NDArray[Any], full_scale: np.float32) -> FloatSamples:
+        """Samples in, all outputs whose instants are in then, both in the same units."""
+        if full_scale is not self._full_scale:
+            # A power of two, so that nothing is rounded.
+            for lane in self._lanes:
+                lane.scale(full_scale / self._full_scale)
+            self._full_scale = full_scale
+        if len(samples) == self._filter.block_in and not self._fill and not self._skip:
+            return self._run_block(samples)
+        return self._run_pieces(samples)
+
+    def _run_block(self, samples: npt.NDArray[Any]) -> FloatSamples:
+        """`_run_pieces` for one whole block and nothing else, the usual frame, at less cost."""
+        self._started = True
+        lanes = self._lanes
+        if len(lanes) == 1:
+            return lanes[0].whole(samples[:, 0]).reshape(-1, 1)
+        out = np.empty((self._filter.block_out, len(lanes)), np.float32)
+        for channel, lane in enumerate(lanes):
+            out[:, channel] = lane.whole(samples[:, channel]).reshape(-1)
+        return out
+
+    def _run_pieces(self, samples: npt.NDArray[Any]) -> FloatSamples:
+        """Any number of samples: block for block, and those begun before or now but in part."""
         up, down, block_in = self._filter.up, self._filter.down, self._filter.block_in
         size, fill, done, skip = len(samples), self._fill, self._done, self._skip
         due = -(-(fill + size) * up // down) - done - skip
@@ -170,9 +200,9 @@ class Resampler:
                 done += skipped
             upto = given + ready - done
             for channel, lane in enumerate(self._lanes):
-                lane.write(samples[taken:until, channel], fill, filled, gain_in)
+                lane.write(samples[taken:until, channel], fill, filled)
                 if done < ready:
-                    lane.read(done, ready, out[given:upto, channel], gain_out)
+                    lane.read(done, ready, out[given:upto, channel])
                 if filled == block_in:
                     lane.advance()
             taken, given = until, upto
@@ -192,7 +222,7 @@ class _Lane:
     matrix.
     """
 
-    __slots__ = ("_ahead", "_block", "_buffer", "_head", "_outputs", "_products", "_step")
+    __slots__ = ("_ahead", "_block", "_buffer", "_head", "_outputs", "_products", "_shape", "_step")
 
     def __init__(self, filter: PolyphaseFilter) -> None:
         history, block_in = filter.history, filter.block_in
@@ -205,6 +235,7 @@ class _Lane:
         self._step = filter.block_out // len(filter.matrices)
         self._products = []
         results = self._outputs.reshape(len(filter.matrices), filter.rows, -1)
+        self._shape = results.shape
         for start, matrix, result in zip(filter.starts, filter.matrices, results, strict=True):
             windows = sliding_window_view(self._buffer, len(matrix))
             windows = windows[start :: block_in // filter.rows][: filter.rows]
@@ -215,30 +246,46 @@ class _Lane:
     def reset(self) -> None:
         self._buffer.fill(0)
 
-    def write(
-        self, samples: npt.NDArray[Any], first: int, end: int, gain: np.float32 | None
-    ) -> None:
-        """Fill the block from ``first`` to ``end``."""
-        if gain is None:
-            self._block[first:end] = samples
-        else:
-            np.multiply(samples, gain, self._block[first:end])
+    def scale(self, factor: np.float32) -> None:
+        """Change the units of what came before."""
+        self._buffer *= factor
 
-    def read(self, first: int, end: int, out: FloatSamples, gain: np.float32 | None) -> None:
+    def write(self, samples: npt.NDArray[Any], first: int, end: int) -> None:
+        """Fill the block from ``first`` to ``end``."""
+        self._block[first:end] = samples
+
+    def read(self, first: int, end: int, out: FloatSamples) -> None:
         """Compute the outputs ``first`` to ``end`` of the block."""
         for windows, gathered, matrix, result in self._products[
             first // self._step : -(-end // self._step)
         ]:
             np.copyto(gathered, windows)
             np.dot(gathered, matrix, result)
-        if gain is None:
-            out[...] = self._outputs[first:end]
-        else:
-            np.multiply(self._outputs[first:end], gain, out)
+        out[...] = self._outputs[first:end]
+
+    def whole(self, samples: npt.NDArray[Any]) -> FloatSamples:
+        """Fill the whole block and give all of its outputs, in order, in a new array of some shape."""
+        self._block[:] = samples
+        out = np.empty(self._shape, np.float32)
+        for index, (windows, gathered, matrix, _) in enumerate(self._products):
+            gathered[:] = windows
+            np.dot(gathered, matrix, out[index])
+        self._head[:] = self._ahead
+        return out
 
     def advance(self) -> None:
         """Make the end of a full block the history of the next."""
         np.copyto(self._head, self._ahead)
+
+
+def _all_audible(samples: npt.NDArray[np.floating[Any]]) -> bool:
+    """Whether no sample is NaN, infinite or above ``_LOUDEST``."""
+    # No square exceeds the sum of all, which takes one pass and no memory; `vdot`, unlike `dot`,
+    # does not warn where that overflows.
+    if np.vdot(samples, samples) <= _LOUDEST_SQUARED:
+        return True
+    # NaN is not below anything. A search through the bytes costs half of what `.all()` does.
+    return b"\0" not in (np.abs(samples) <= _LOUDEST).tobytes()
 
 
 __all__ = ["Resampler"]

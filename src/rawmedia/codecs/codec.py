@@ -66,7 +66,9 @@ class Decoder(Protocol):
         ...
 
     def conceal(self, samples: int) -> Int16Samples:
-        """Audio for a hole, made of what came before it; it fades to silence as the hole goes on.
+        """Audio for a hole, made of what came before it.
+
+        As the hole goes on it fades, to silence or to the background noise that was heard.
 
         Args:
             samples: Samples per channel to make, 0 or more.
@@ -85,6 +87,13 @@ class Decoder(Protocol):
 
         Raises:
             PayloadError: ``next_payload`` is no payload; the state is as before.
+        """
+        ...
+
+    def recoverable(self, next_payload: PCMBytes) -> int:
+        """How many samples per channel right before ``next_payload`` `recover` can restore from it.
+
+        0 where it says nothing of them, or is no payload; `recover` conceals the rest.
         """
         ...
 

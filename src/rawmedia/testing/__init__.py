@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rawmedia.lazy import lazy_names
+
 if TYPE_CHECKING:
     from rawmedia.testing.clock import ScaledClock, VirtualClock
     from rawmedia.testing.compare import assert_same_audio, snr_db
     from rawmedia.testing.legs import FakeLeg, Lost
+    from rawmedia.testing.network import GilbertElliott, LossyLink
     from rawmedia.testing.script import (
         ScriptedCrash,
         ScriptedEvent,
@@ -26,6 +29,7 @@ _HOMES = {
     "rawmedia.testing.clock": ("ScaledClock", "VirtualClock"),
     "rawmedia.testing.compare": ("assert_same_audio", "snr_db"),
     "rawmedia.testing.legs": ("FakeLeg", "Lost"),
+    "rawmedia.testing.network": ("GilbertElliott", "LossyLink"),
     "rawmedia.testing.script": (
         "ScriptedCrash",
         "ScriptedEvent",
@@ -38,25 +42,13 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name from its home at its first use (PEP 562)."""
-    for home, names in _HOMES.items():
-        if name in names:
-            from importlib import import_module
-
-            value: object = getattr(import_module(home), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)
 
 __all__ = [
     "EchoTranslator",
     "FakeLeg",
+    "GilbertElliott",
+    "LossyLink",
     "Lost",
     "ScaledClock",
     "ScriptedCrash",

@@ -6,8 +6,9 @@ for when a call starts, needs none of them.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from rawmedia.lazy import lazy_names
 
 if TYPE_CHECKING:
     from rawmedia.translators.offline.apertium import ApertiumTranslator
@@ -19,21 +20,18 @@ if TYPE_CHECKING:
         offline_translator,
     )
 
-_MODULES = {
-    "ApertiumTranslator": "apertium",
-    "EspeakSynthesizer": "espeak",
-    "OfflineTranslator": "translator",
-    "PocketSphinxRecognizer": "pocketsphinx",
-    "missing": "translator",
-    "offline_translator": "translator",
+_HOMES = {
+    "rawmedia.translators.offline.apertium": ("ApertiumTranslator",),
+    "rawmedia.translators.offline.espeak": ("EspeakSynthesizer",),
+    "rawmedia.translators.offline.pocketsphinx": ("PocketSphinxRecognizer",),
+    "rawmedia.translators.offline.translator": (
+        "OfflineTranslator",
+        "missing",
+        "offline_translator",
+    ),
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)
 
 __all__ = [
     "ApertiumTranslator",

@@ -1,0 +1,422 @@
+"""Whether somebody speaks, told every 10 ms: by energy over a noise floor that adapts, or by WebRTC's detector.
+
+A detector has one method, so that others plug in: `ActivityDetector`. What it tells becomes
+stretches of media time with `SpeechSpans`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from rawmedia.audio.pcm import INT16_SCALE, mix_down, saturate, to_bytes
+from rawmedia.audio.timeline import TimeSpan
+from rawmedia.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    PayloadError,
+    UnsupportedFormatError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rawmedia.audio.format import AudioFormat
+    from rawmedia.audio.pcm import Int16Samples
+
+DECISION_MS: Final = 10
+"""How much audio each decision is about; to the nearest sample, where the rate is no multiple of 100."""
+
+_WEBRTC_RATES: Final = (8_000, 16_000, 32_000, 48_000)
+_BAND_RATE: Final = 16_000
+"""Rates of twice this and more are averaged down towards it: speech is below 8 kHz."""
+_COMB_MS: Final = 0.5
+"""A difference over so long has no DC, 22 dB less of 50 Hz hum than of 1 kHz, and keeps speech."""
+_SMOOTHING: Final = 0.3
+"""How much a decision's 10 ms count in the level that the noise floor is sought in."""
+_WINDOW_PARTS: Final = 8
+_BIAS: Final = 1.35
+"""How much more power steady noise has than the least of its smoothed levels in 2 s (1.3 dB)."""
+_START_DBFS: Final = -50.0
+"""What the noise is taken for until it has been heard; a louder one is told apart 2 s later."""
+_LIFT: Final = 10 ** (3 / 10 / (1000 / DECISION_MS))
+"""3 dB a second, per decision."""
+_BACKGROUND: Final = 300 // DECISION_MS
+"""So many decisions of noise on end are a room; what is heard between words may be a breath."""
+_PAUSE: Final = 250 // DECISION_MS
+"""So many decisions on end of nothing but noise end a sound; the longest consonants are shorter."""
+
+
+class ActivityDetector(Protocol):
+    """Tells speech from what is not."""
+
+    def push(self, samples: Int16Samples) -> Sequence[bool]:
+        """Take the next audio of a stream and tell of all of it that can be judged now.
+
+        Args:
+            samples: int16 of shape ``(n, num_channels)``, or ``(n,)`` for mono; any length.
+
+        Returns:
+            One answer for each whole `DECISION_MS` since the stream began that is complete
+            with these samples and was not before, oldest first: does somebody speak? It must
+            not matter how the stream is cut.
+
+        Raises:
+            PayloadError: Another type or shape; nothing was taken.
+        """
+        ...
+
+
+class EnergyActivity:
+    """Speech is what is louder than the noise, which is what is quietest in the last 2 s.
+
+    The level of each 10 ms is the power of the difference of the samples 0.5 ms apart, so
+    DC counts nothing and hum little. The noise floor is the least level, smoothed over about
+    30 ms, in the last ``window_ms``: speech has pauses between words, noise has not, so a
+    noise that grows louder is taken for speech no longer than that. Speech begins with
+    ``onset_ms`` that are ``threshold_db`` above the floor, and ends when ``hangover_ms`` are not
+    even half that far above it.
+
+    A sound that goes on for ``max_active_ms`` without 250 ms of noise alone, such as music on
+    hold, is no speaker: from then on the threshold is lifted by 3 dB a second until it is not
+    heard as speech, and stays up until there are 250 ms of noise alone.
+
+    Digital silence is no noise that the floor should follow: a muted microphone says nothing
+    about the room. After it the noise is taken for what it last was for 300 ms on end, and
+    where it never was, as in synthetic speech, for -50 dBFS.
+
+    Not a model of speech: keystrokes, barking and music with rests are heard as speech.
+
+    Each object is for one thread at a time.
+
+    Args:
+        format: What the audio is; of several channels the power is averaged.
+        threshold_db: How far above the floor speech begins, 3 to 40.
+        min_level_dbfs: What is quieter is never speech, -90 to 0. As all levels here it is the
+            power of the differences, which is 3 dB more than that of the samples in white
+            noise, and up to 6 more in speech; 0 is that of samples of full scale.
+        onset_ms: How long it must be that loud, 10 to 500. Only the last 10 ms of these are
+            told as speech, because before nobody could know.
+        hangover_ms: How long it goes on to be speech after the last that was loud enough,
+            0 to 5000; bridges the gaps in words and between them.
+        window_ms: How far back the noise is sought, 200 to 20000.
+        max_active_ms: What lasts longer without a pause is not speech, 1000 or more;
+            infinity for no such limit.
+
+    Raises:
+        ConfigurationError: A number is out of range.
+    """
+
+    __slots__ = (
+        "_active",
+        "_background",
+        "_comb",
+        "_cut",
+        "_floor",
+        "_full",
+        "_half_ratio",
+        "_hangover",
+        "_least",
+        "_lift",
+        "_max_active",
+        "_min_power",
+        "_ones",
+        "_onset",
+        "_part",
+        "_part_size",
+        "_past",
+        "_past_least",
+        "_quiet",
+        "_ratio",
+        "_run",
+        "_smooth",
+        "_sounding",
+        "_start_power",
+        "_steady",
+        "_step",
+    )
+
+    def __init__(
+        self,
+        format: AudioFormat,
+        *,
+        threshold_db: float = 4.5,
+        min_level_dbfs: float = -55.0,
+        onset_ms: float = 20.0,
+        hangover_ms: float = 200.0,
+        window_ms: float = 2_000.0,
+        max_active_ms: float = 20_000.0,
+    ) -> None:
+        _check("threshold_db", threshold_db, 3, 40)
+        _check("min_level_dbfs", min_level_dbfs, -90, 0)
+        _check("onset_ms", onset_ms, 10, 500)
+        _check("hangover_ms", hangover_ms, 0, 5_000)
+        _check("window_ms", window_ms, 200, 20_000)
+        _check("max_active_ms", max_active_ms, 1_000, math.inf)
+        self._cut = _Decisions(format)
+        size = self._cut.size
+        self._step = max(
+            step
+            for step in range(1, max(1, format.sample_rate // _BAND_RATE) + 1)
+            if not size % step
+        )
+        self._comb = max(1, round(_COMB_MS * format.sample_rate / 1000 / self._step))
+        counted = (size // self._step - self._comb) * format.num_channels
+        self._ones = np.ones(self._step)
+        # Powers are sums of squares here, as they are computed, and this is 0 dBFS.
+        self._full = counted * (INT16_SCALE * self._step) ** 2
+        self._ratio = 10 ** (threshold_db / 10)
+        self._half_ratio = math.sqrt(self._ratio)
+        self._min_power = self._full * 10 ** (min_level_dbfs / 10)
+        self._start_power = self._full * 10 ** (_START_DBFS / 10)
+        self._onset = max(1, round(onset_ms / DECISION_MS))
+        self._hangover = round(hangover_ms / DECISION_MS)
+        self._part_size = max(1, round(window_ms / DECISION_MS / _WINDOW_PARTS))
+        self._max_active = max_active_ms / DECISION_MS
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the audio so far and what its noise was; a new stream begins."""
+        self._cut.reset()
+        self._active = False
+        self._run = 0  # decisions on end that are loud enough (before) or not (within speech)
+        self._quiet = 0  # decisions on end that are noise, whatever the lift
+        self._sounding = 0  # decisions since a pause ended
+        self._lift = 1.0
+        self._smooth = 0.0
+        self._part = 0  # decisions in the part of the window that is being filled
+        self._least = math.inf  # the least power of it
+        past = _WINDOW_PARTS - 1
+        self._past = deque([self._start_power] * past, maxlen=past)
+        self._past_least = self._start_power
+        self._steady = 0  # decisions on end that are noise and not digital silence
+        self._floor = self._background = self._start_power
+
+    @property
+    def active(self) -> bool:
+        """The last decision."""
+        return self._active
+
+    @property
+    def floor_dbfs(self) -> float:
+        """What the noise is taken for now, in the same unit as ``min_level_dbfs``."""
+        return 10 * math.log10(self._floor / self._full)
+
+    def push(self, samples: Int16Samples) -> list[bool]:
+        """Take audio, decide on each whole 10 ms; see `ActivityDetector.push`.
+
+        Raises:
+            PayloadError: Another type or shape; nothing was taken.
+        """
+        blocks = self._cut.push(samples)
+        return [self._decide(power) for power in self._powers(blocks)] if len(blocks) else []
+
+    def _powers(self, blocks: Int16Samples) -> list[float]:
+        """The power of each block of shape ``(size, num_channels)`` without DC and hum."""
+        # Whole numbers in float64, so that the sums are exact in any order. Channel by channel.
+        wave = np.ascontiguousarray(blocks.transpose(0, 2, 1), dtype=np.float64)
+        if self._step > 1:
+            wave = (wave.reshape(-1, self._step) @ self._ones).reshape(*wave.shape[:2], -1)
+        change = wave[:, :, self._comb :] - wave[:, :, : -self._comb]
+        np.square(change, out=change)
+        powers: list[float] = change.reshape(len(blocks), -1).sum(axis=1).tolist()
+        return powers
+
+    def _decide(self, power: float) -> bool:
+        floor = self._follow(power)
+        above = max(floor * self._ratio, self._min_power)
+        self._sounding += 1
+        if power > above:
+            self._quiet = 0
+        else:
+            self._quiet += 1
+            if self._quiet >= _PAUSE:
+                self._sounding, self._lift = 0, 1.0
+        above *= self._lift
+        if self._active:
+            loud = power > above / self._half_ratio and power > self._min_power
+            self._run = 0 if loud else self._run + 1
+            if self._run > self._hangover:
+                self._active, self._run = False, 0
+            elif self._sounding > self._max_active:
+                self._lift *= _LIFT
+        else:
+            self._run = self._run + 1 if power > above else 0
+            if self._run >= self._onset:
+                self._active, self._run = True, 0
+        self._steady = 0 if self._active or not power else self._steady + 1
+        if self._steady > _BACKGROUND:
+            self._background = floor
+        return self._active
+
+    def _follow(self, power: float) -> float:
+        """Update the noise floor by a decision's power."""
+        smooth = self._smooth
+        # The first is taken whole: there is nothing to smooth it with.
+        self._smooth = smooth = (
+            smooth + _SMOOTHING * (power - smooth) if smooth and power else power
+        )
+        if smooth < self._least:
+            self._least = smooth
+        self._part += 1
+        if self._part == self._part_size:
+            self._past.append(self._least)
+            self._past_least = min(self._past)
+            self._part, self._least = 0, smooth
+        least = min(self._past_least, self._least)
+        # Where there was digital silence, it is the last background that was more than that.
+        self._floor = floor = least * _BIAS if least else self._background
+        return floor
+
+
+class WebRtcActivity:
+    """The voice detector of WebRTC, a small statistical model (the package ``webrtcvad``).
+
+    Several channels are averaged. At 48 kHz it costs ten times as much as at 16, and tells
+    no more: resample first where there is much to do.
+
+    Args:
+        format: What the audio is: 8000, 16000, 32000 or 48000 Hz.
+        aggressiveness: How readily it calls sound no speech, 0 to 3.
+
+    Raises:
+        UnsupportedFormatError: Another sample rate.
+        ConfigurationError: ``aggressiveness`` is out of range.
+        MissingDependencyError: The package is not installed.
+    """
+
+    __slots__ = ("_cut", "_rate", "_vad")
+
+    def __init__(self, format: AudioFormat, *, aggressiveness: int = 2) -> None:
+        if format.sample_rate not in _WEBRTC_RATES:
+            raise UnsupportedFormatError(
+                f"one of {', '.join(map(str, _WEBRTC_RATES))} Hz", f"{format.sample_rate} Hz"
+            )
+        if aggressiveness not in range(4):
+            raise ConfigurationError("aggressiveness", f"0, 1, 2 or 3, not {aggressiveness}")
+        try:
+            import webrtcvad
+        except ImportError as error:
+            raise MissingDependencyError(
+                "webrtcvad", "WebRTC's voice detector", "pip install 'rawmedia[vad]'"
+            ) from error
+        self._vad = webrtcvad.Vad(aggressiveness)
+        self._rate = format.sample_rate
+        self._cut = _Decisions(format)
+
+    def push(self, samples: Int16Samples) -> list[bool]:
+        """Take audio, decide on each whole 10 ms; see `ActivityDetector.push`.
+
+        Raises:
+            PayloadError: Another type or shape; nothing was taken.
+        """
+        is_speech, rate = self._vad.is_speech, self._rate
+        return [
+            is_speech(
+                to_bytes(block if block.shape[1] == 1 else saturate(mix_down(block, 1))), rate
+            )
+            for block in self._cut.push(samples)
+        ]
+
+
+class SpeechSpans:
+    """Turns what a detector tells into the stretches of media time in which somebody speaks.
+
+    Args:
+        format: What the audio is.
+        detector: Who tells, fresh; `EnergyActivity` unless said.
+        lead_ms: How much earlier than told a stretch begins, because a detector needs some of a
+            word to hear it; 0 or more. Stretches never overlap.
+    """
+
+    __slots__ = ("_begun", "_decisions", "_detector", "_end", "_format", "_lead", "_size")
+
+    def __init__(
+        self,
+        format: AudioFormat,
+        detector: ActivityDetector | None = None,
+        *,
+        lead_ms: float = 30.0,
+    ) -> None:
+        _check("lead_ms", lead_ms, 0, 10_000)
+        self._format = format
+        self._detector: ActivityDetector = detector or EnergyActivity(format)
+        self._lead = format.samples(lead_ms)
+        self._size = format.samples(DECISION_MS)
+        self._decisions = 0
+        self._begun: int | None = None  # the sample where the stretch that goes on began
+        self._end = 0  # where the last one ended
+
+    @property
+    def speaking_since_ms(self) -> float | None:
+        """Where the stretch began that goes on, or None in a pause."""
+        return None if self._begun is None else self._format.duration_ms(self._begun)
+
+    def push(self, samples: Int16Samples) -> list[TimeSpan]:
+        """Take audio, give the stretches of speech that ended in it, oldest first.
+
+        Raises:
+            PayloadError: Another type or shape; nothing was taken.
+        """
+        ended = []
+        for active in self._detector.push(samples):
+            at = self._decisions * self._size
+            self._decisions += 1
+            if active and self._begun is None:
+                self._begun = max(self._end, at - self._lead)
+            elif not active and self._begun is not None:
+                ended.append(self._span(self._begun, at))
+        return ended
+
+    def flush(self) -> TimeSpan | None:
+        """End the stretch that goes on, where the last decision was; None in a pause."""
+        if self._begun is None:
+            return None
+        return self._span(self._begun, self._decisions * self._size)
+
+    def _span(self, begun: int, end: int) -> TimeSpan:
+        self._begun, self._end = None, end
+        ms = self._format.duration_ms
+        return TimeSpan(ms(begun), ms(end))
+
+
+class _Decisions:
+    """Cuts audio into the blocks that decisions are about, on a grid from the stream's start."""
+
+    __slots__ = ("_channels", "_pending", "size")
+
+    def __init__(self, format: AudioFormat) -> None:
+        self.size = format.samples(DECISION_MS)
+        self._channels = format.num_channels
+        self.reset()
+
+    def reset(self) -> None:
+        self._pending = np.zeros((0, self._channels), np.int16)
+
+    def push(self, samples: Int16Samples) -> Int16Samples:
+        """The blocks that are whole now, shape ``(blocks, size, num_channels)``."""
+        if samples.dtype != np.int16:
+            raise PayloadError("int16 samples", f"an array of {samples.dtype}")
+        if samples.ndim == 1 and self._channels == 1:
+            samples = samples.reshape(-1, 1)
+        if samples.ndim != 2 or samples.shape[1] != self._channels:
+            raise PayloadError(
+                f"an array of shape (n, {self._channels})", f"one of {samples.shape}"
+            )
+        if len(self._pending):
+            samples = np.concatenate((self._pending, samples))
+        rest = len(samples) % self.size
+        if rest or len(self._pending):
+            self._pending = samples[len(samples) - rest :].copy()
+        return samples[: len(samples) - rest].reshape(-1, self.size, self._channels)
+
+
+def _check(setting: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise ConfigurationError(setting, f"from {least:g} to {most:g}, not {value}")
+
+
+__all__ = ["DECISION_MS", "ActivityDetector", "EnergyActivity", "SpeechSpans", "WebRtcActivity"]
