@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import AudioFormat
-from rawmedia.errors import ConfigurationError
+from rawmedia.errors import ConfigurationError, PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,19 @@ class Codec:
     """Channels that a session has unless it says otherwise."""
     payload_types: tuple[int, ...]
     """Its static RTP payload types (RFC 3551, table 4); empty where each session chooses one."""
+    _count_ticks: Callable[[bytes, int], int]
     _sent_format: Callable[[AudioFormat, AudioFormat], AudioFormat]
     _make_encoder: Callable[[AudioFormat], Encoder]
     _make_decoder: Callable[[AudioFormat], Decoder]
+
+    def ticks(self, payload: bytes, num_channels: int | None = None) -> int:
+        """How long a payload lasts, in ticks of the clock; 0 where that can't be told.
+
+        Args:
+            payload: Any bytes.
+            num_channels: What the session announced; None for what the codec has by default.
+        """
+        return self._count_ticks(payload, num_channels or self.num_channels)
 
     def encoder(self, format: AudioFormat | None = None) -> Encoder:
         """A new encoder for one stream.
@@ -88,6 +98,19 @@ def codec_of_payload_type(payload_type: int) -> Codec:
         if payload_type in each.payload_types:
             return each
     raise ConfigurationError("payload_type", f"{payload_type} is no static type of a codec here")
+
+
+def _bytes_per_sample(size: int) -> Callable[[bytes, int], int]:
+    return lambda payload, num_channels: len(payload) // (size * num_channels)
+
+
+def _opus_ticks(payload: bytes, _num_channels: int) -> int:
+    from rawmedia.codecs.opus_packet import packet_samples
+
+    try:
+        return packet_samples(payload)
+    except PayloadError:
+        return 0
 
 
 def _as_sent(sent: AudioFormat, _wanted: AudioFormat) -> AudioFormat:
@@ -154,13 +177,13 @@ def _linear(
 
 
 CODECS: tuple[Codec, ...] = (
-    Codec("opus", 48_000, 2, (), _opus_format, _opus_encoder, _opus_decoder),
-    Codec("PCMU", 8_000, 1, (0,), _as_sent, _ulaw_encoder, _ulaw_decoder),
-    Codec("PCMA", 8_000, 1, (8,), _as_sent, _alaw_encoder, _alaw_decoder),
+    Codec("opus", 48_000, 2, (), _opus_ticks, _opus_format, _opus_encoder, _opus_decoder),
+    Codec("PCMU", 8_000, 1, (0,), _bytes_per_sample(1), _as_sent, _ulaw_encoder, _ulaw_decoder),
+    Codec("PCMA", 8_000, 1, (8,), _bytes_per_sample(1), _as_sent, _alaw_encoder, _alaw_decoder),
     # 10 is stereo, 11 mono (RFC 3551, table 4).
-    Codec("L16", 44_100, 1, (10, 11), _as_sent, *_linear("s16be")),
-    Codec("L24", 48_000, 1, (), _as_sent, *_linear("s24be")),
-    Codec("L8", 8_000, 1, (), _as_sent, *_linear("u8")),
+    Codec("L16", 44_100, 1, (10, 11), _bytes_per_sample(2), _as_sent, *_linear("s16be")),
+    Codec("L24", 48_000, 1, (), _bytes_per_sample(3), _as_sent, *_linear("s24be")),
+    Codec("L8", 8_000, 1, (), _bytes_per_sample(1), _as_sent, *_linear("u8")),
 )
 """What there is; the names of linear PCM are RTP's, big endian (`rawmedia.codecs.pcm` has more)."""
 
