@@ -225,6 +225,41 @@ def _doctor(
     raise typer.Exit(ExitCode.OK if diagnosis.ready else ExitCode.FAILED)
 
 
+@app.command("azure-emulator", epilog=_EXIT_CODES, short_help="Run a local Azure Speech service.")
+def _azure_emulator(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it listens; 0 is any free port.")
+    ] = 0,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            help="What it claims to hear: a JSON list of text, start_ms, end_ms, translations, ...",
+            show_default=False,
+        ),
+    ] = None,
+    offline: Annotated[
+        bool | None,
+        typer.Option(
+            "--offline/--scripted",
+            help="Hear with the embedded engine, or say what the script says. "
+            "The default is the engine where it is installed.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: _DebugOption = False,
+) -> None:
+    """Run a service on this machine that Microsoft's Speech SDK connects to, with no key and no network."""
+    from rawmedia.cli.command import report_failure
+
+    try:
+        from rawmedia.cli.azure_emulator import run_emulator
+
+        code = run_emulator(port, script, offline=offline)
+    except Exception as error:
+        raise typer.Exit(report_failure(error, debug=debug)) from error
+    raise typer.Exit(code)
+
+
 def _services(context: typer.Context) -> Services:
     """What a test gives, else the real ones."""
     from rawmedia.cli.services import Services
