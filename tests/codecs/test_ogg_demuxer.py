@@ -392,6 +392,18 @@ def test_a_stream_that_ends_amid_a_packet_loses_it_aloud() -> None:
 # What is no Ogg.
 
 
+def test_what_lies_behind_a_page_that_never_comes_whole_is_found_at_the_end() -> None:
+    """Bytes that look like the head of a long page must not cost what really follows."""
+    pages = [page.to_bytes() for page in stream(6)]
+    fake = b"OggS\0\0" + bytes(3)
+    demuxer = OggOpusDemuxer(check_crc=True)
+    assert only_packets(demuxer.push(b"".join((*pages[:2], fake, *pages[2:])))) == []
+    found = demuxer.end()
+    assert [one.data for one in only_packets(found)] == packets(6)
+    assert isinstance(found[-1], OggDamage)
+    assert demuxer.counts.bytes_passed_over == len(fake)
+
+
 @given(st.binary(max_size=300), st.integers(2, 6), st.booleans(), st.data())
 def test_garbage_between_pages_is_passed_over(
     garbage: bytes, place: int, check_crc: bool, data: st.DataObject
@@ -403,7 +415,7 @@ def test_garbage_between_pages_is_passed_over(
     whole = b"".join((*pages[:place], noise, *pages[place:]))
     demuxer = OggOpusDemuxer(check_crc=check_crc)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=8))
-    found = items_of(demuxer, in_cuts(whole, cuts))
+    found = items_of(demuxer, in_cuts(whole, cuts)) + demuxer.end()
     got = [one.data for one in only_packets(found)]
     if disguise in (b"", b"OggS") and b"OggS" not in garbage and noise:
         assert got == packets(6)

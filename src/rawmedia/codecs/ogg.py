@@ -133,19 +133,39 @@ class OggOpusDemuxer:
         """Say that no more bytes come; the next ones are the first of a new stream.
 
         Returns:
-            An `OggDamage` if the bytes ended amid a page or a packet, else nothing.
+            An `OggDamage` if the bytes ended amid a page or a packet, and before it what lies
+            behind the beginning of a page that never came whole, which therefore was none.
 
         Raises:
             ContainerError: No stream ever began.
         """
-        link, began = self._link, self._began
-        unfinished = self._tail or self._skip or self._pieces or (link and link.unfinished)
+        unfinished = self._unfinished
+        items: list[OggItem] = []
+        self._read_awaited(items)
+        unfinished = unfinished or self._unfinished
+        began = self._began
         self.reset()
         if not began:
             raise ContainerError("an Ogg Opus stream", "the end of the data without one")
-        if not unfinished:
-            return []
-        return [OggDamage(ContainerError("the rest of a page or packet", "the end of the data"))]
+        if unfinished:
+            items.append(
+                OggDamage(ContainerError("the rest of a page or packet", "the end of the data"))
+            )
+        return items
+
+    @property
+    def _unfinished(self) -> bool:
+        """Whether a page or a packet is in hand."""
+        link = self._link
+        return bool(self._tail or self._skip or self._pieces or (link and link.unfinished))
+
+    def _read_awaited(self, items: list[OggItem]) -> None:
+        """Look for pages in what was kept for one that will not come whole."""
+        while self._tail and not self._pieces and not self._skip:
+            rest = bytes(self._tail)
+            used = self._pass_over(1, 0)
+            used += self._parse(rest[used:], items)
+            del self._tail[:used]
 
     def _parse(self, data: bytes, items: list[OggItem]) -> int:
         """Read as far as it goes; says how many bytes are used."""

@@ -135,14 +135,14 @@ class OggOpusDecoder:
         """Say that no more bytes come; the next ones are the first of a new stream.
 
         Returns:
-            The rest, which is a hole that no packet followed; nearly always empty.
+            The rest: a hole that no packet followed, or what lay behind the beginning of a page
+            that never came whole; nearly always empty.
 
         Raises:
             ContainerError: No stream ever began.
         """
-        hole = self._filled(b"")
-        self._demuxer.end()
-        return hole
+        sounds = [self._sound(item) for item in self._demuxer.end()]
+        return np.concatenate([*sounds, self._filled(b"")])
 
     def reset(self) -> None:
         """Forget the stream, not the counts; the next bytes are the first of a new one."""
