@@ -26,10 +26,12 @@ from typing import Any
 import numpy as np
 from harness import Rival, measure
 
-from rawmedia.audio.activity import EnergyActivity, WebRtcActivity
-from rawmedia.audio.drift import ClockDrift, DriftResampler
+from rawmedia.audio.activity import EnergyActivity
+from rawmedia.audio.clock_drift import ClockDrift
+from rawmedia.audio.drift import DriftResampler
 from rawmedia.audio.format import AudioFormat
 from rawmedia.audio.stretch import TimeStretcher
+from rawmedia.audio.webrtc_activity import WebRtcActivity
 from rawmedia.testing.signals import speech_like
 
 RATE, FRAME_MS, VOICE_HZ = 1.2, 20, 120.0

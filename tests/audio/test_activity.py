@@ -11,15 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rawmedia.audio.activity import (
-    DECISION_MS,
-    ActivityDetector,
-    EnergyActivity,
-    SpeechSpans,
-    WebRtcActivity,
-)
+from rawmedia.audio.activity import ActivityDetector, EnergyActivity
+from rawmedia.audio.decisions import DECISION_MS
 from rawmedia.audio.format import SPEECH, TELEPHONY, WEBRTC, WIDEBAND_VOICE, AudioFormat
+from rawmedia.audio.speech_spans import SpeechSpans
 from rawmedia.audio.timeline import TimeSpan
+from rawmedia.audio.webrtc_activity import WebRtcActivity
 from rawmedia.errors import (
     ConfigurationError,
     MissingDependencyError,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rawmedia.audio.drift import MAX_PPM, ClockDrift, DriftResampler
+from rawmedia.audio.clock_drift import ClockDrift
+from rawmedia.audio.drift import MAX_PPM, DriftResampler
 from rawmedia.errors import ConfigurationError, PayloadError, UnsupportedFormatError
 from rawmedia.testing.signals import noise
 

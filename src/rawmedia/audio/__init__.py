@@ -10,39 +10,33 @@ from typing import TYPE_CHECKING
 from rawmedia.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from rawmedia.audio.activity import (
-        ActivityDetector,
-        EnergyActivity,
-        SpeechSpans,
-        WebRtcActivity,
-    )
+    from rawmedia.audio.activity import ActivityDetector, EnergyActivity
+    from rawmedia.audio.clock_drift import ClockDrift
     from rawmedia.audio.convert import FormatConverter
-    from rawmedia.audio.drift import ClockDrift, DriftResampler
+    from rawmedia.audio.drift import DriftResampler
     from rawmedia.audio.ducking import Ducker
     from rawmedia.audio.format import SPEECH, TELEPHONY, WEBRTC, WIDEBAND_VOICE, AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.gain import Gain, amplified
     from rawmedia.audio.level import LevelMeter, LevelReading, peak, peak_dbfs, rms, rms_dbfs
     from rawmedia.audio.mix import mix_frames, mix_minus
-    from rawmedia.audio.pauses import Pause, PauseFinder, trim_pauses
+    from rawmedia.audio.pauses import Pause, PauseFinder, cut_out, trim_pauses
     from rawmedia.audio.pcm import mix_down, mix_up, to_float32, to_int16
     from rawmedia.audio.rechunk import Rechunker
     from rawmedia.audio.resample import Resampler
+    from rawmedia.audio.speech_spans import SpeechSpans
     from rawmedia.audio.stretch import TimeStretcher
     from rawmedia.audio.timeline import TimeSpan
+    from rawmedia.audio.webrtc_activity import WebRtcActivity
 
 _HOMES = {
     "rawmedia.audio.activity": (
         "ActivityDetector",
         "EnergyActivity",
-        "SpeechSpans",
-        "WebRtcActivity",
     ),
+    "rawmedia.audio.clock_drift": ("ClockDrift",),
     "rawmedia.audio.convert": ("FormatConverter",),
-    "rawmedia.audio.drift": (
-        "ClockDrift",
-        "DriftResampler",
-    ),
+    "rawmedia.audio.drift": ("DriftResampler",),
     "rawmedia.audio.ducking": ("Ducker",),
     "rawmedia.audio.format": (
         "SPEECH",
@@ -71,6 +65,7 @@ _HOMES = {
     "rawmedia.audio.pauses": (
         "Pause",
         "PauseFinder",
+        "cut_out",
         "trim_pauses",
     ),
     "rawmedia.audio.pcm": (
@@ -81,8 +76,10 @@ _HOMES = {
     ),
     "rawmedia.audio.rechunk": ("Rechunker",),
     "rawmedia.audio.resample": ("Resampler",),
+    "rawmedia.audio.speech_spans": ("SpeechSpans",),
     "rawmedia.audio.stretch": ("TimeStretcher",),
     "rawmedia.audio.timeline": ("TimeSpan",),
+    "rawmedia.audio.webrtc_activity": ("WebRtcActivity",),
 }
 
 __getattr__, __dir__ = lazy_names(globals(), _HOMES)
@@ -112,6 +109,7 @@ __all__ = [
     "TimeStretcher",
     "WebRtcActivity",
     "amplified",
+    "cut_out",
     "mix_down",
     "mix_frames",
     "mix_minus",

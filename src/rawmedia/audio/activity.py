@@ -1,7 +1,6 @@
-"""Whether somebody speaks, told every 10 ms: by energy over a noise floor that adapts, or by WebRTC's detector.
+"""Whether somebody speaks, told every 10 ms, by energy over a noise floor that adapts.
 
-A detector has one method, so that others plug in: `ActivityDetector`. What it tells becomes
-stretches of media time with `SpeechSpans`.
+A detector has one method, so that others plug in: `ActivityDetector`.
 """
 
 from __future__ import annotations
@@ -12,14 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from rawmedia.audio.pcm import INT16_SCALE, mix_down, saturate, to_bytes
-from rawmedia.audio.timeline import TimeSpan
-from rawmedia.errors import (
-    ConfigurationError,
-    MissingDependencyError,
-    PayloadError,
-    UnsupportedFormatError,
-)
+from rawmedia.audio.decisions import DECISION_MS, DecisionBlocks, check_setting
+from rawmedia.audio.pcm import INT16_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +20,7 @@ if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.pcm import Int16Samples
 
-DECISION_MS: Final = 10
-"""How much audio each decision is about; to the nearest sample, where the rate is no multiple of 100."""
 
-_WEBRTC_RATES: Final = (8_000, 16_000, 32_000, 48_000)
 _BAND_RATE: Final = 16_000
 """Rates of twice this and more are averaged down towards it: speech is below 8 kHz."""
 _COMB_MS: Final = 0.5
@@ -150,13 +140,13 @@ class EnergyActivity:
         window_ms: float = 2_000.0,
         max_active_ms: float = 20_000.0,
     ) -> None:
-        _check("threshold_db", threshold_db, 3, 40)
-        _check("min_level_dbfs", min_level_dbfs, -90, 0)
-        _check("onset_ms", onset_ms, 10, 500)
-        _check("hangover_ms", hangover_ms, 0, 5_000)
-        _check("window_ms", window_ms, 200, 20_000)
-        _check("max_active_ms", max_active_ms, 1_000, math.inf)
-        self._cut = _Decisions(format)
+        check_setting("threshold_db", threshold_db, 3, 40)
+        check_setting("min_level_dbfs", min_level_dbfs, -90, 0)
+        check_setting("onset_ms", onset_ms, 10, 500)
+        check_setting("hangover_ms", hangover_ms, 0, 5_000)
+        check_setting("window_ms", window_ms, 200, 20_000)
+        check_setting("max_active_ms", max_active_ms, 1_000, math.inf)
+        self._cut = DecisionBlocks(format)
         size = self._cut.size
         self._step = max(
             step
@@ -272,151 +262,4 @@ class EnergyActivity:
         return floor
 
 
-class WebRtcActivity:
-    """The voice detector of WebRTC, a small statistical model (the package ``webrtcvad``).
-
-    Several channels are averaged. At 48 kHz it costs ten times as much as at 16, and tells
-    no more: resample first where there is much to do.
-
-    Args:
-        format: What the audio is: 8000, 16000, 32000 or 48000 Hz.
-        aggressiveness: How readily it calls sound no speech, 0 to 3.
-
-    Raises:
-        UnsupportedFormatError: Another sample rate.
-        ConfigurationError: ``aggressiveness`` is out of range.
-        MissingDependencyError: The package is not installed.
-    """
-
-    __slots__ = ("_cut", "_rate", "_vad")
-
-    def __init__(self, format: AudioFormat, *, aggressiveness: int = 2) -> None:
-        if format.sample_rate not in _WEBRTC_RATES:
-            raise UnsupportedFormatError(
-                f"one of {', '.join(map(str, _WEBRTC_RATES))} Hz", f"{format.sample_rate} Hz"
-            )
-        if aggressiveness not in range(4):
-            raise ConfigurationError("aggressiveness", f"0, 1, 2 or 3, not {aggressiveness}")
-        try:
-            import webrtcvad
-        except ImportError as error:
-            raise MissingDependencyError(
-                "webrtcvad", "WebRTC's voice detector", "pip install 'rawmedia[vad]'"
-            ) from error
-        self._vad = webrtcvad.Vad(aggressiveness)
-        self._rate = format.sample_rate
-        self._cut = _Decisions(format)
-
-    def push(self, samples: Int16Samples) -> list[bool]:
-        """Take audio, decide on each whole 10 ms; see `ActivityDetector.push`.
-
-        Raises:
-            PayloadError: Another type or shape; nothing was taken.
-        """
-        is_speech, rate = self._vad.is_speech, self._rate
-        return [
-            is_speech(
-                to_bytes(block if block.shape[1] == 1 else saturate(mix_down(block, 1))), rate
-            )
-            for block in self._cut.push(samples)
-        ]
-
-
-class SpeechSpans:
-    """Turns what a detector tells into the stretches of media time in which somebody speaks.
-
-    Args:
-        format: What the audio is.
-        detector: Who tells, fresh; `EnergyActivity` unless said.
-        lead_ms: How much earlier than told a stretch begins, because a detector needs some of a
-            word to hear it; 0 or more. Stretches never overlap.
-    """
-
-    __slots__ = ("_begun", "_decisions", "_detector", "_end", "_format", "_lead", "_size")
-
-    def __init__(
-        self,
-        format: AudioFormat,
-        detector: ActivityDetector | None = None,
-        *,
-        lead_ms: float = 30.0,
-    ) -> None:
-        _check("lead_ms", lead_ms, 0, 10_000)
-        self._format = format
-        self._detector: ActivityDetector = detector or EnergyActivity(format)
-        self._lead = format.samples(lead_ms)
-        self._size = format.samples(DECISION_MS)
-        self._decisions = 0
-        self._begun: int | None = None  # the sample where the stretch that goes on began
-        self._end = 0  # where the last one ended
-
-    @property
-    def speaking_since_ms(self) -> float | None:
-        """Where the stretch began that goes on, or None in a pause."""
-        return None if self._begun is None else self._format.duration_ms(self._begun)
-
-    def push(self, samples: Int16Samples) -> list[TimeSpan]:
-        """Take audio, give the stretches of speech that ended in it, oldest first.
-
-        Raises:
-            PayloadError: Another type or shape; nothing was taken.
-        """
-        ended = []
-        for active in self._detector.push(samples):
-            at = self._decisions * self._size
-            self._decisions += 1
-            if active and self._begun is None:
-                self._begun = max(self._end, at - self._lead)
-            elif not active and self._begun is not None:
-                ended.append(self._span(self._begun, at))
-        return ended
-
-    def flush(self) -> TimeSpan | None:
-        """End the stretch that goes on, where the last decision was; None in a pause."""
-        if self._begun is None:
-            return None
-        return self._span(self._begun, self._decisions * self._size)
-
-    def _span(self, begun: int, end: int) -> TimeSpan:
-        self._begun, self._end = None, end
-        ms = self._format.duration_ms
-        return TimeSpan(ms(begun), ms(end))
-
-
-class _Decisions:
-    """Cuts audio into the blocks that decisions are about, on a grid from the stream's start."""
-
-    __slots__ = ("_channels", "_pending", "size")
-
-    def __init__(self, format: AudioFormat) -> None:
-        self.size = format.samples(DECISION_MS)
-        self._channels = format.num_channels
-        self.reset()
-
-    def reset(self) -> None:
-        self._pending = np.zeros((0, self._channels), np.int16)
-
-    def push(self, samples: Int16Samples) -> Int16Samples:
-        """The blocks that are whole now, shape ``(blocks, size, num_channels)``."""
-        if samples.dtype != np.int16:
-            raise PayloadError("int16 samples", f"an array of {samples.dtype}")
-        if samples.ndim == 1 and self._channels == 1:
-            samples = samples.reshape(-1, 1)
-        if samples.ndim != 2 or samples.shape[1] != self._channels:
-            raise PayloadError(
-                f"an array of shape (n, {self._channels})", f"one of {samples.shape}"
-            )
-        if len(self._pending):
-            samples = np.concatenate((self._pending, samples))
-        rest = len(samples) % self.size
-        if rest or len(self._pending):
-            self._pending = samples[len(samples) - rest :].copy()
-        return samples[: len(samples) - rest].reshape(-1, self.size, self._channels)
-
-
-def _check(setting: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise ConfigurationError(setting, f"from {least:g} to {most:g}, not {value}")
-
-
-__all__ = ["DECISION_MS", "ActivityDetector", "EnergyActivity", "SpeechSpans", "WebRtcActivity"]
+__all__ = ["DECISION_MS", "ActivityDetector", "EnergyActivity"]

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rawmedia.audio.drift import ClockDrift
+from rawmedia.audio.clock_drift import ClockDrift
 from rawmedia.codecs.catalog import CODECS
 from rawmedia.errors import ConfigurationError, PacketError, StreamError, StreamTimeoutError
 from rawmedia.streams.clock import SYSTEM_CLOCK
