@@ -56,7 +56,7 @@ def test_the_parsers_of_the_wire_are_targets() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_bounded_run_finds_nothing(target: str) -> None:
     """Enough to get through all branches from the seeds; longer runs are for a person to start."""
-    ran = run_fuzz(target, f"--runs={RUNS}", "--seconds=20")
+    ran = run_fuzz(target, f"--runs={RUNS}", "--seconds=8")
     assert ran.returncode == fuzz.CLEAN, ran.stdout + ran.stderr[-4000:]
     assert "nothing found in" in ran.stdout
     assert "nothing found in 0 runs" not in ran.stdout
