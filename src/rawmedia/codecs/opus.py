@@ -344,6 +344,7 @@ class OpusDecoder:
         "_spare",
         "_state",
         "_toc",
+        "_usual",
     )
 
     def __init__(self, format: AudioFormat = WEBRTC) -> None:
@@ -354,6 +355,7 @@ class OpusDecoder:
         self._most = format.samples(MAX_PACKET_MS)
         self._scratch = np.empty((self._most, format.num_channels), np.int16)
         self._pcm = opus.ffi.from_buffer("int16_t[]", self._scratch, require_writable=True)
+        self._usual = self._scratch  # the part of it that a packet of the usual length fills
         self._lock = threading.Lock()
         self._spare: Int16Samples | None = None  # concealed beyond the end of the hole
         self._toc = 0  # the first byte of the packet before
@@ -385,7 +387,9 @@ class OpusDecoder:
             count = self._decode(self._state, payload, size, self._pcm, self._most, 0)
             if count > 0:
                 self._spare, self._toc = None, payload[0]
-                return self._scratch[:count].copy()
+                if count != len(self._usual):  # a slice costs as much as the lock
+                    self._usual = self._scratch[:count]
+                return self._usual.copy()
         raise PayloadError(
             "an Opus packet", f"{size} bytes that are none ({self._opus.strerror(count)})"
         )
