@@ -18,6 +18,7 @@ PUBLIC = {
     "WIDEBAND_VOICE",
     "AudioFormat",
     "AudioFrame",
+    "AzureOptions",
     "AzureSpeechConfig",
     "AzureTranslator",
     "CallLeg",

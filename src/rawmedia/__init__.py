@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rawmedia.streams.leg import CallLeg
     from rawmedia.streams.outbound import OutboundAudioStream
     from rawmedia.streams.pair import audio_pair
-    from rawmedia.translators.azure import AzureSpeechConfig, AzureTranslator
+    from rawmedia.translators.azure import AzureOptions, AzureSpeechConfig, AzureTranslator
     from rawmedia.translators.cascade import CascadeTranslator
     from rawmedia.translators.events import (
         FinalTranslation,
@@ -56,7 +56,7 @@ _HOMES = {
     "rawmedia.streams.leg": ("CallLeg",),
     "rawmedia.streams.outbound": ("OutboundAudioStream",),
     "rawmedia.streams.pair": ("audio_pair",),
-    "rawmedia.translators.azure": ("AzureSpeechConfig", "AzureTranslator"),
+    "rawmedia.translators.azure": ("AzureOptions", "AzureSpeechConfig", "AzureTranslator"),
     "rawmedia.translators.cascade": ("CascadeTranslator",),
     "rawmedia.translators.events": (
         "FinalTranslation",
@@ -84,6 +84,7 @@ __all__ = [
     "WIDEBAND_VOICE",
     "AudioFormat",
     "AudioFrame",
+    "AzureOptions",
     "AzureSpeechConfig",
     "AzureTranslator",
     "CallLeg",

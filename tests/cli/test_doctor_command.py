@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from command_line import rawmedia
 
+from rawmedia.cli import doctor
 from rawmedia.cli.checks import Check
 from rawmedia.cli.doctor import Diagnosis, to_table
 from rawmedia.errors import EngineFailedError
@@ -22,7 +23,7 @@ GONE = Check(name="gone", needed_for="tests", found=None, command="apt-get insta
 
 @pytest.fixture(autouse=True)
 def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AZURE_SPEECH_KEY", "SPEECH_KEY"):
+    for name in ("AZURE_SPEECH_KEY", "AZURE_SPEECH_TOKEN", "SPEECH_KEY", "SPEECH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -103,6 +104,7 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The output is pasted into bug reports."""
     monkeypatch.setenv("AZURE_SPEECH_KEY", "0123456789abcdef0123456789abcdef")
     monkeypatch.setenv("AZURE_SPEECH_REGION", "westeurope")
+    monkeypatch.setattr(doctor, "check_azure_connection", lambda _config: HERE)
 
     for options in ([], ["--json"]):
         text = rawmedia("doctor", *options).stdout

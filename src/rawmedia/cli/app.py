@@ -215,6 +215,9 @@ def _doctor(
 ) -> None:
     """Say what is installed, what is missing, and the command that adds it.
 
+    Where Azure is configured it opens a connection, for up to five seconds, and says what is
+    wrong with it.
+
     Exits with 0 if recordings can be translated, with 1 if not. Shows no secrets.
     """
     from rawmedia.cli.display import write_out
@@ -223,6 +226,26 @@ def _doctor(
     diagnosis = diagnose()
     write_out(to_json(diagnosis) if as_json else to_table(diagnosis))
     raise typer.Exit(ExitCode.OK if diagnosis.ready else ExitCode.FAILED)
+
+
+@app.command("languages", epilog=_EXIT_CODES, short_help="List an engine's languages and voices.")
+def _languages(
+    engine: _EngineOption = Engine.auto,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, for a program to read.")
+    ] = False,
+    debug: _DebugOption = False,
+) -> None:
+    """List what an engine hears, what it translates into, and who speaks it by default."""
+    from rawmedia.cli.command import report_failure
+    from rawmedia.cli.display import write_out
+    from rawmedia.cli.languages import languages, to_json, to_table
+
+    try:
+        found = languages(engine.value)
+    except Exception as error:
+        raise typer.Exit(report_failure(error, debug=debug)) from error
+    write_out(to_json(found) if as_json else to_table(found))
 
 
 @app.command("azure-emulator", epilog=_EXIT_CODES, short_help="Run a local Azure Speech service.")

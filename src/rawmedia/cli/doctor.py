@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from rawmedia.cli.azure_check import check_azure_connection
 from rawmedia.cli.checks import (
     Check,
     check_apertium,
@@ -19,6 +20,8 @@ from rawmedia.cli.checks import (
     check_rawmedia,
 )
 from rawmedia.cli.printable import printable
+from rawmedia.errors import ConfigurationError
+from rawmedia.translators.azure.config import AzureSpeechConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,11 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at everything; takes a second, because libraries are loaded to see that they work."""
+    """Look at everything; takes a second, because libraries are loaded to see that they work.
+
+    Where Azure is configured a connection is opened too, with no audio: some ten seconds at
+    most, when nothing answers.
+    """
     return Diagnosis(
         base=(check_python(), check_rawmedia(), check_numpy(), check_libsndfile()),
         offline=(
@@ -69,12 +76,23 @@ def diagnose() -> Diagnosis:
             check_apertium("offline: Spanish", "eng-spa"),
             check_espeak(),
         ),
-        azure=(check_azure_sdk(), check_azure_configuration()),
+        azure=_azure_checks(),
         more=(
             check_apertium("offline: French", "eng-cat", "cat-fra"),
             check_libopus(),
         ),
     )
+
+
+def _azure_checks() -> tuple[Check, ...]:
+    checks = (check_azure_sdk(), check_azure_configuration())
+    try:
+        config = AzureSpeechConfig.from_environment()
+    except ConfigurationError:
+        return checks
+    if not _all_found(checks):
+        return checks
+    return (*checks, check_azure_connection(config))
 
 
 def to_json(diagnosis: Diagnosis) -> str:

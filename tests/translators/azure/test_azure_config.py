@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 KEY = "0123456789abcdef0123456789abcdef"
 
 
+class Credential:
+    """As azure.identity has them."""
+
+    def get_token(self, *scopes: str) -> str:
+        return KEY
+
+    def __repr__(self) -> str:
+        return f"Credential({KEY})"
+
+
+def token() -> str:
+    return KEY
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -29,6 +43,8 @@ KEY = "0123456789abcdef0123456789abcdef"
         {"key": KEY, "host": "wss://speech.example:443"},
         {"key": KEY, "host": "ws://127.0.0.1:8080"},
         {"host": "ws://speech-container:5000"},
+        {"key": KEY, "region": "westeurope", "endpoint_id": "0f0f0f0f-1a1a-2b2b"},
+        {"key": KEY, "region": "westeurope", "proxy": "http://user:word@proxy.example:3128"},
     ],
 )
 def test_a_complete_configuration_is_taken(settings: dict[str, str]) -> None:
@@ -58,6 +74,15 @@ def test_a_complete_configuration_is_taken(settings: dict[str, str]) -> None:
         ({"key": KEY, "host": "ws://a.example"}, "host"),
         ({"token": KEY, "endpoint": "http://a.example/speech"}, "endpoint"),
         ({"key": KEY, "region": "westeurope", "answer_timeout_ms": 1}, "answer_timeout_ms"),
+        ({"key": KEY, "region": "westeurope", "max_session_ms": 600_001}, "max_session_ms"),
+        ({"key": KEY, "region": "westeurope", "endpoint_id": f"{KEY}?x"}, "endpoint_id"),
+        ({"key": KEY, "region": "westeurope", "proxy": f"https://{KEY}@p:1"}, "proxy"),
+        ({"key": KEY, "region": "westeurope", "proxy": f"http://{KEY}"}, "proxy"),
+        ({"key": KEY, "region": "westeurope", "proxy": f"http://{KEY}:port"}, "proxy"),
+        ({"key": KEY, "region": "westeurope", "token_provider": lambda: KEY}, "token_provider"),
+        ({"token_provider": KEY, "region": "westeurope"}, "token_provider"),
+        ({"credential": KEY, "endpoint": "https://a.example"}, "credential"),
+        ({"credential": Credential(), "region": "westeurope"}, "credential"),
         ({"kye": KEY, "region": "westeurope"}, "kye"),
     ],
 )
@@ -86,6 +111,22 @@ def test_nothing_that_shows_a_configuration_shows_its_secrets() -> None:
         assert KEY not in shown
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"token_provider": token, "region": "westeurope"},
+        {"credential": Credential(), "endpoint": "https://name.cognitiveservices.azure.com/"},
+    ],
+)
+def test_what_gives_tokens_is_kept_and_not_shown(settings: dict[str, Any]) -> None:
+    config = AzureSpeechConfig(**settings)
+    name = next(iter(settings))
+    assert getattr(config, name) is settings[name]
+    for shown in (repr(config), str(config.model_dump()), config.model_dump_json()):
+        assert KEY not in shown
+        assert name not in shown
+
+
 def test_a_configuration_can_not_be_changed() -> None:
     config = AzureSpeechConfig(key=KEY, region="westeurope")
 
@@ -104,6 +145,20 @@ def test_a_configuration_can_not_be_changed() -> None:
         (
             {"SPEECH_KEY": KEY, "SPEECH_REGION": "eastus", "SPEECH_ENDPOINT": "https://a.example"},
             {"key": KEY, "endpoint": "https://a.example"},
+        ),
+        (
+            {"SPEECH_TOKEN": KEY, "SPEECH_REGION": "eastus", "AZURE_SPEECH_REGION": "westus"},
+            {"token": KEY, "region": "eastus"},
+        ),
+        (
+            {
+                "AZURE_SPEECH_KEY": KEY,
+                "AZURE_SPEECH_TOKEN": "left",
+                "AZURE_SPEECH_HOST": "wss://a.example",
+                "AZURE_SPEECH_ENDPOINT_ID": "abc",
+                "AZURE_SPEECH_PROXY": "http://p:1",
+            },
+            {"key": KEY, "host": "wss://a.example", "endpoint_id": "abc", "proxy": "http://p:1"},
         ),
         (
             {
@@ -161,7 +216,7 @@ def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_configuration_of_the_calling_sample_is_read(tmp_path: Path) -> None:
-    """Its connection string and whatever else it holds are not looked at."""
+    """Its connection string is kept for adapters; whatever else it holds is not looked at."""
     path = tmp_path / "config.json"
     path.write_text(
         json.dumps(
@@ -169,12 +224,20 @@ def test_the_configuration_of_the_calling_sample_is_read(tmp_path: Path) -> None
                 "connectionString": "endpoint=https://acs.example/;accesskey=xyz",
                 "cognitiveServiceSpeechKey": KEY,
                 "cognitiveServicesRegion": "westeurope",
+                "identity": "8:acs:x",
             }
         ),
         encoding="utf-8",
     )
 
-    assert _plain(AzureSpeechConfig.from_file(path)) == {"key": KEY, "region": "westeurope"}
+    config = AzureSpeechConfig.from_file(path)
+    assert _plain(config) == {
+        "key": KEY,
+        "region": "westeurope",
+        "connection_string": "endpoint=https://acs.example/;accesskey=xyz",
+    }
+    assert "xyz" not in repr(config)
+    assert config.secrets == (KEY, "endpoint=https://acs.example/;accesskey=xyz")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +299,7 @@ def test_any_settings_give_a_configuration_or_a_typed_error(settings: dict[str, 
 def _plain(config: AzureSpeechConfig) -> dict[str, object]:
     """The settings that were given, secrets in the clear."""
     values = config.model_dump(exclude_defaults=True)
-    for name in {"key", "token"} & values.keys():
+    for name in {"key", "token", "proxy", "connection_string"} & values.keys():
         values[name] = values[name].get_secret_value()
     return values
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from azure_kit import riff_header
 from hypothesis import given
 from hypothesis import strategies as st
-from service import riff_header
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.audio.timeline import TimeSpan
-from rawmedia.translators.azure.conversation import Conversation
+from rawmedia.translators.azure.conversation import Conversation, SpokenFinal
 from rawmedia.translators.azure.messages import (
     Connected,
-    Disconnected,
+    HeardWord,
     Hypothesis,
     Message,
     Noticed,
@@ -32,6 +32,7 @@ from rawmedia.translators.events import (
     TranslationEvent,
     TranslatorWarning,
     UtteranceEnded,
+    WordTiming,
 )
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ TWO = Phrase("two", {"es": "dos"}, 1_500.0, 2_000.0)
 NOTHING = Phrase("", {}, 2_500.0, 3_000.0)
 
 
-def conversation(
-    spoken: str | None = "es-MX", *, partials: bool = True, sent_ms: float = 60_000
-) -> Conversation:
+def conversation(spoken: str | None = "es-MX", *, sent_ms: float = 60_000) -> Conversation:
     timeline = UploadTimeline(SPEECH)
     timeline.place(AudioFrame.silence(SPEECH, SPEECH.samples(sent_ms)))
     return Conversation(
@@ -55,7 +54,6 @@ def conversation(
         source_language="en-US",
         targets={"es": "es-MX"},
         spoken=spoken,
-        partials=partials,
     )
 
 
@@ -83,7 +81,7 @@ def test_a_phrase_is_heard_translated_spoken_and_ended() -> None:
     assert events == [
         PartialTranslation("u1", 0, "o", "en-US", TimeSpan(0, 300), {"es-MX": "u"}),
         PartialTranslation("u1", 1, "on", "en-US", TimeSpan(0, 600), {"es-MX": "un"}),
-        FinalTranslation("u1", 2, "one", "en-US", whole, {"es-MX": "uno"}),
+        SpokenFinal("u1", 2, "one", "en-US", whole, {"es-MX": "uno"}),
         TranslatedAudio("u1", "es-MX", AudioFrame(SAMPLES, SPEECH), whole),
         TranslatedAudio("u1", "es-MX", AudioFrame(SAMPLES, SPEECH, 100), whole),
         UtteranceEnded("u1", whole),
@@ -104,8 +102,8 @@ def test_speech_belongs_to_the_oldest_phrase_that_is_not_spoken() -> None:
 def test_progress_waits_for_what_is_still_to_be_spoken() -> None:
     """Whoever replays from there would lose the speech otherwise."""
     talk = conversation()
-    assert kinds(hear(talk, ONE)) == ["FinalTranslation"]
-    assert kinds(hear(talk, TWO)) == ["FinalTranslation"]
+    assert kinds(hear(talk, ONE)) == ["SpokenFinal"]
+    assert kinds(hear(talk, TWO)) == ["SpokenFinal"]
     assert hear(talk, SPOKEN, DONE)[-1] == Progress(1_500)
     assert hear(talk, SPOKEN, DONE)[-1] == Progress(2_000)
 
@@ -116,12 +114,6 @@ def test_without_speech_an_utterance_ends_with_its_text() -> None:
         "UtteranceEnded",
         "Progress",
     ]
-
-
-def test_without_partials_hypotheses_are_not_reported() -> None:
-    events = hear(conversation(partials=False), Hypothesis("o", {}, 0.0, 300.0), ONE)
-    assert isinstance(events[0], FinalTranslation)
-    assert events[0].revision == 0
 
 
 def test_a_phrase_that_turns_out_to_be_nothing_is_ended_and_is_progress() -> None:
@@ -136,7 +128,7 @@ def test_a_phrase_that_turns_out_to_be_nothing_is_ended_and_is_progress() -> Non
 
 def test_a_phrase_without_translation_is_reported_with_a_warning_and_not_waited_for() -> None:
     events = hear(conversation(), replace(ONE, translations={}))
-    assert kinds(events) == ["FinalTranslation", "TranslatorWarning", "UtteranceEnded", "Progress"]
+    assert kinds(events) == ["SpokenFinal", "TranslatorWarning", "UtteranceEnded", "Progress"]
 
 
 def test_a_language_that_nobody_asked_for_is_left_out() -> None:
@@ -145,21 +137,57 @@ def test_a_language_that_nobody_asked_for_is_left_out() -> None:
     assert events[0].translations == {"es-MX": "uno"}
 
 
+def test_the_language_that_was_found_out_and_the_times_of_words_are_told() -> None:
+    words = (HeardWord("one", 100.0, 500.0), HeardWord("more", 500.0, 900.0))
+    guess, final = hear(
+        conversation(None),
+        Hypothesis("o", {}, 0.0, 300.0, "de-DE"),
+        replace(ONE, language="de-DE", words=words),
+    )[:2]
+    assert isinstance(guess, PartialTranslation)
+    assert isinstance(final, FinalTranslation)
+    assert (guess.source_language, final.source_language) == ("de-DE", "de-DE")
+    assert final.words == (
+        WordTiming("one", TimeSpan(100, 500)),
+        WordTiming("more", TimeSpan(500, 900)),
+    )
+
+
+def test_a_new_target_is_missed_only_once_it_has_come() -> None:
+    """What the service had begun before the change lacks it, and that is no fault."""
+    talk = conversation(None)
+    talk.set_targets({"es": "es-MX", "fr": "fr"})
+    assert kinds(hear(talk, ONE))[1] == "UtteranceEnded"
+    both = replace(ONE, translations={"es": "dos", "fr": "deux"})
+    assert kinds(hear(talk, both))[1] == "UtteranceEnded"
+    _, warning, *_ = hear(talk, ONE)
+    assert isinstance(warning, TranslatorWarning)
+    assert "fr" in warning.message
+
+    talk.set_targets({"fr": "fr"})
+    final, ended, *_ = hear(talk, both)
+    assert isinstance(final, FinalTranslation)
+    assert final.translations == {"fr": "deux"}
+    assert isinstance(ended, UtteranceEnded)
+
+
 @pytest.mark.parametrize(("messages", "extent"), [([], "missing"), ([SPOKEN], "cut short")])
-def test_speech_that_a_lost_connection_took_along_is_given_up_with_a_warning(
+def test_speech_that_can_not_be_made_costs_the_phrase_whose_turn_it_is(
     messages: list[Message], extent: str
 ) -> None:
-    """A phrase that was acknowledged is not spoken again; the next must not get its place."""
+    """The next phrase must not get its place, and is still to be spoken."""
     talk = conversation()
-    hear(talk, ONE, *messages)
-    warning, ended, progress = hear(talk, Disconnected())
+    hear(talk, ONE, TWO, *messages)
+    assert talk.owes_speech
+    warning, ended, progress = talk.fail_speech()
     assert isinstance(warning, TranslatorWarning)
-    assert warning.utterance_id == "u1"
-    assert extent in warning.message
-    assert (ended, progress) == (UtteranceEnded("u1", TimeSpan(0, 1_000)), Progress(1_000))
+    assert (warning.utterance_id, extent in warning.message) == ("u1", True)
+    assert (ended, progress) == (UtteranceEnded("u1", TimeSpan(0, 1_000)), Progress(1_500))
 
-    after = hear(talk, Connected(), TWO, SPOKEN, DONE)
+    after = hear(talk, SPOKEN, DONE)
     assert [each.utterance_id for each in after if isinstance(each, TranslatedAudio)] == ["u2"]
+    assert not talk.owes_speech
+    assert list(talk.fail_speech()) == []
 
 
 def test_a_new_header_begins_the_next_phrase_even_if_the_last_one_has_no_end() -> None:
@@ -175,8 +203,8 @@ def test_speech_that_can_not_be_read_costs_one_utterance_its_audio() -> None:
     talk = conversation()
     events = hear(talk, ONE, TWO, Speech(b"OggS" + SAMPLES), Speech(SAMPLES), DONE, SPOKEN, DONE)
     assert kinds(events) == [
-        "FinalTranslation",
-        "FinalTranslation",
+        "SpokenFinal",
+        "SpokenFinal",
         "TranslatorWarning",
         "UtteranceEnded",
         "Progress",
@@ -197,9 +225,9 @@ def test_speech_of_no_phrase_is_dropped_with_one_warning() -> None:
 def test_a_service_that_stops_speaking_costs_no_memory() -> None:
     talk = conversation()
     for number in range(64):
-        assert kinds(hear(talk, replace(ONE, end_ms=1_000.0 + number)))[-1] == "FinalTranslation"
+        assert kinds(hear(talk, replace(ONE, end_ms=1_000.0 + number)))[-1] == "SpokenFinal"
     assert kinds(hear(talk, TWO)) == [
-        "FinalTranslation",
+        "SpokenFinal",
         "TranslatorWarning",
         "UtteranceEnded",
     ]
@@ -224,7 +252,7 @@ _TEXTS = st.sampled_from(["", " ", "word"])
 _MESSAGES = st.one_of(
     st.builds(Hypothesis, _TEXTS, st.just({"es": "x"}), _TIMES, _TIMES),
     st.builds(Phrase, _TEXTS, st.sampled_from([{}, {"es": "x"}, {"es": ""}]), _TIMES, _TIMES),
-    st.sampled_from([SPOKEN, DONE, Speech(SAMPLES), Speech(b"x"), Disconnected(), Connected()]),
+    st.sampled_from([SPOKEN, DONE, Speech(SAMPLES), Speech(b"x"), Noticed(), Connected()]),
 )
 
 

@@ -1,4 +1,4 @@
-"""README's Azure program, run with the real SDK against the service on loopback."""
+"""README's Azure program, run with the real SDK against the emulator."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import soundfile
-from service import FakeSpeechService, Spoken, riff_header
 
 from rawmedia.testing import tone
+from rawmedia.testing.azure_emulator import AzureSpeechEmulator, EmulatedUtterance
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,16 +18,23 @@ ROOT = Path(__file__).parents[3]
 def test_the_azure_example_runs_to_its_end(tmp_path: Path) -> None:
     """It is the first thing that a user with a key tries; one second of call is enough."""
     soundfile.write(tmp_path / "call.flac", tone(1_000).samples, 16_000)
-    speech = riff_header() + bytes(tone(200))
-    script = [Spoken(start_ms=100, end_ms=700, translations={"fr": "bonjour"}, speech=[speech])]
+    script = [
+        EmulatedUtterance(
+            source_text="hello",
+            start_ms=100,
+            end_ms=700,
+            translations={"fr": "bonjour"},
+            speech=200.0,
+        )
+    ]
 
     async def main() -> str:
-        async with FakeSpeechService(script) as service:
+        async with AzureSpeechEmulator(script) as emulator:
             program = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(ROOT / "examples" / "azure_speech.py"),
                 cwd=tmp_path,
-                env={**os.environ, "AZURE_SPEECH_KEY": "x", "AZURE_SPEECH_ENDPOINT": service.host},
+                env={**os.environ, "AZURE_SPEECH_KEY": "x", "AZURE_SPEECH_HOST": emulator.host},
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )

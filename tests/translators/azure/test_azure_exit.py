@@ -7,7 +7,8 @@ import sys
 import time
 
 import pytest
-from service import FakeSpeechService, Faults, Spoken
+
+from rawmedia.testing.azure_emulator import AzureSpeechEmulator, EmulatedUtterance, MissingTurnEnd
 
 PROGRAM = """
 import asyncio, sys
@@ -56,12 +57,15 @@ def test_a_program_that_ends_in_mid_sentence_ends_cleanly(
     ending: str, status: int, ends_turns: bool
 ) -> None:
     """Nobody closes the translation, hypotheses rain, and the service may never answer the stop."""
-    talk = [Spoken(start_ms=100, end_ms=3_900, partials=["well"] * 1_000)]
+    talk = EmulatedUtterance(
+        source_text="well", start_ms=100, end_ms=3_900, revisions=["well"] * 1_000
+    )
+    faults = [] if ends_turns else [MissingTurnEnd(times=None)]
 
     async def main() -> None:
-        async with FakeSpeechService(talk, Faults(ends_turns=ends_turns)) as service:
+        async with AzureSpeechEmulator([talk], faults=faults) as emulator:
             program = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", PROGRAM, service.host, ending,
+                sys.executable, "-c", PROGRAM, emulator.host, ending,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rawmedia.errors import EngineFailedError
-from rawmedia.translators.azure import AzureSpeechConfig, recognizer
+from rawmedia.translators.azure import AzureOptions, AzureSpeechConfig, recognizer
 from rawmedia.translators.azure.inbox import Inbox
 from rawmedia.translators.azure.messages import (
     Broken,
@@ -20,6 +20,7 @@ from rawmedia.translators.azure.messages import (
     Phrase,
     Speech,
 )
+from rawmedia.translators.azure.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,16 +119,29 @@ def test_an_event_that_can_not_be_read_is_told_and_not_raised() -> None:
 
 def test_a_recogniser_that_is_not_running_takes_nothing_and_stops_at_once() -> None:
     async def main() -> None:
-        settings = recognizer.RecognizerSettings(
+        settings = RecognizerSettings(
             config=AzureSpeechConfig(host="ws://127.0.0.1:1"),
+            options=AzureOptions(),
             source_language="en-US",
             target_codes=("es",),
             voice=None,
         )
-        idle = recognizer.AzureRecognizer(settings, Inbox("azure"))
+        idle = recognizer.NativeRecognizer(settings, Inbox("azure"))
         idle.write(bytes(640))
         idle.end_input()
+        idle.commit()
+        idle.set_targets(["de"])
         idle.stop()
         idle.stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("told", "language"), [("de-DE", "de-DE"), ("Unknown", ""), ("UND", ""), (None, ""), ("", "")]
+)
+def test_a_language_that_was_not_found_out_is_not_told(told: str | None, language: str) -> None:
+    """The service has more than one word for that."""
+    found = SimpleNamespace(properties={"detected": told})
+    assert recognizer._language(found, "detected") == language
+    assert recognizer._language(found, None) == ""

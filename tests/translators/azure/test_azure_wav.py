@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from azure_kit import riff_header
 from hypothesis import given
 from hypothesis import strategies as st
-from service import riff_header
 
 from rawmedia.audio.format import AudioFormat
 from rawmedia.audio.frame import AudioFrame

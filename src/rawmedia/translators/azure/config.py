@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ from rawmedia.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+TokenProvider = Callable[[], str]
+"""Gives an authorization token that is good now."""
+
 _PREFIXES = ("AZURE_SPEECH", "SPEECH")
 """The names that programs use most, and those of Microsoft's samples."""
 # The longest region's name has 18 letters. The bound keeps a key that was given as the region
@@ -32,13 +36,25 @@ _REGION = re.compile(r"[a-z][a-z0-9]{2,23}")
 _SECRET = re.compile(r"[!-~]{1,8192}")
 """Visible ASCII: it goes into an HTTP header."""
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_ENDPOINT_ID = re.compile(r"[0-9a-zA-Z-]{1,64}")
+_OPENERS = ("key", "token", "token_provider", "credential")
+_PLACES = ("region", "endpoint", "host")
+_VARIABLES = ("key", "token", *_PLACES, "endpoint_id", "proxy")
+"""What the environment may set."""
+_SAMPLE_FILE = {
+    "key": "cognitiveServiceSpeechKey",
+    "region": "cognitiveServicesRegion",
+    "connection_string": "connectionString",
+}
+"""What Microsoft's calling samples call it."""
 
 
 class AzureSpeechConfig(BaseModel):
     """Where the Speech service is and what opens it. Immutable; nothing shows its secrets.
 
-    Give a ``key`` or a ``token``, and a ``region``, an ``endpoint`` or a ``host``. A host or
-    an endpoint that asks for no credentials (a container, a fake in a test) needs neither.
+    Give one of ``key``, ``token``, ``token_provider`` and ``credential``; and a ``region``, an
+    ``endpoint`` or a ``host``. A host or an endpoint that asks for no credentials (a
+    container, a fake in a test) needs none of the four.
 
     Raises:
         ConfigurationError: Names the setting that is missing, unknown or malformed; never
@@ -53,20 +69,37 @@ class AzureSpeechConfig(BaseModel):
     """Either key of the Speech resource; a plain ``str`` is taken too."""
     token: SecretStr | None = None
     """An authorization token instead of a key; the service's own last ten minutes."""
+    token_provider: TokenProvider | None = Field(default=None, repr=False, exclude=True)
+    """A function that gives a token that is good now. It is called on a thread of its own for
+    every connection, the first and those after ten minutes or a failure, and may block."""
+    credential: Any = Field(default=None, repr=False, exclude=True)
+    """A Microsoft Entra token credential (``azure.core.credentials.TokenCredential``), such as
+    ``azure.identity.DefaultAzureCredential()``; needs the resource's own ``endpoint``."""
     region: str | None = None
     """The resource's region, such as "westeurope"."""
     endpoint: str | None = None
-    """A whole URL instead of a region, such as a resource's own ``https://NAME.cognitiveservices.azure.com/``."""
+    """A whole URL instead of a region: a resource's own or private
+    ``https://NAME.cognitiveservices.azure.com/``."""
     host: str | None = None
     """``wss://HOST[:PORT]`` instead of a region, for a container or a sovereign cloud."""
+    endpoint_id: str | None = None
+    """The id of a custom speech model's deployment."""
+    proxy: SecretStr | None = None
+    """``http://[USER:PASSWORD@]HOST:PORT``, through which the service is reached; not on macOS."""
+    connection_string: SecretStr | None = None
+    """Of the Communication Services resource that carries the call: adapters use it, this
+    engine does not."""
     connect_timeout_ms: Annotated[float, Field(ge=100, le=60_000)] = 10_000
-    """How long a connection may take to come up, or to come back, before the translation fails."""
-    answer_timeout_ms: Annotated[float, Field(ge=100, le=600_000)] | None = 15_000
-    """How much sound may be sent with no message coming back before the service counts as dead.
+    """How long a connection may take to come up, or to come back, before it counts as failed."""
+    answer_timeout_ms: Annotated[float, Field(ge=100, le=600_000)] = 5_000
+    """How much speech, and how long, without an answer before the service counts as dead.
 
-    Sound is whatever is louder than a quiet line, so music on hold counts; None never gives
-    up while audio is sent, and leaves fifteen seconds for the rest after the last audio.
+    Silence does not count, nor does a sound without pauses, such as music on hold. After
+    that a new connection is tried, and gets again what was not answered.
     """
+    max_session_ms: Annotated[float, Field(ge=1_000, le=600_000)] = 600_000
+    """How long a connection may last. The service ends it after ten minutes; before that
+    another takes over."""
 
     def __init__(self, **settings: Any) -> None:
         # A ValidationError carries the input, secrets included; so it must not even be the
@@ -80,6 +113,12 @@ class AzureSpeechConfig(BaseModel):
         raise refusal
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, wherever the service or the SDK may have put it."""
+        hidden = (self.key, self.token, self.proxy, self.connection_string)
+        return tuple(secret.get_secret_value() for secret in hidden if secret is not None)
+
+    @property
     def place(self) -> str:
         """Where the service is, for people: the region, or the host's name without the rest of the URL."""
         if self.region:
@@ -90,19 +129,23 @@ class AzureSpeechConfig(BaseModel):
 
     @classmethod
     def is_configured(cls, environ: Mapping[str, str] | None = None) -> bool:
-        """Whether the environment names a key and where it belongs; says nothing of whether they are right."""
+        """Whether the environment names a key, or a token, and where it belongs.
+
+        Says nothing of whether they are right.
+        """
         environ = os.environ if environ is None else environ
         prefix = _prefix(environ)
-        return prefix is not None and bool(
-            environ.get(f"{prefix}_REGION") or environ.get(f"{prefix}_ENDPOINT")
+        return prefix is not None and any(
+            environ.get(f"{prefix}_{place.upper()}") for place in _PLACES
         )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read ``AZURE_SPEECH_KEY`` and ``AZURE_SPEECH_REGION``, or Microsoft's ``SPEECH_KEY`` and ``SPEECH_REGION``.
 
-        ``..._ENDPOINT`` counts instead of the region where it is set. The names with the
-        longer prefix come first; the two sets are never mixed.
+        ``..._ENDPOINT`` or ``..._HOST`` counts instead of the region where it is set, and
+        ``..._TOKEN`` where there is no key; ``..._ENDPOINT_ID`` and ``..._PROXY`` are read too. The
+        names with the longer prefix come first; the two sets are never mixed.
 
         Args:
             environ: What to read instead of the process's environment.
@@ -117,24 +160,24 @@ class AzureSpeechConfig(BaseModel):
                 "AZURE_SPEECH_KEY",
                 "is not set, and neither is SPEECH_KEY; set it to a resource's key",
             )
-        names = {each: f"{prefix}_{each.upper()}" for each in ("key", "region", "endpoint")}
-        region, endpoint = environ.get(names["region"]), environ.get(names["endpoint"])
-        if not region and not endpoint:
+        names = {each: f"{prefix}_{each.upper()}" for each in _VARIABLES}
+        settings = {each: environ[name] for each, name in names.items() if environ.get(name)}
+        if not settings.keys() & set(_PLACES):
             raise ConfigurationError(
                 names["region"], f"is not set, and neither is {names['endpoint']}"
             )
-        return cls._named(
-            names,
-            key=environ[names["key"]],
-            region=None if endpoint else region,
-            endpoint=endpoint or None,
-        )
+        if "key" in settings:
+            settings.pop("token", None)
+        if settings.keys() & {"endpoint", "host"}:
+            settings.pop("region", None)
+        return cls._named(names, **settings)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
         """Read the ``config.json`` of Microsoft's calling samples.
 
-        Only ``cognitiveServiceSpeechKey`` and ``cognitiveServicesRegion`` are looked at.
+        ``cognitiveServiceSpeechKey`` and ``cognitiveServicesRegion`` must be there;
+        ``connectionString`` is kept for adapters if it is.
 
         Raises:
             ConfigurationError: The file can't be read, is not such a file, or a value in it
@@ -148,13 +191,15 @@ class AzureSpeechConfig(BaseModel):
         values = _json_object(content)
         if values is None:
             raise ConfigurationError(where, "is not a JSON object in UTF-8")
-        names = {"key": "cognitiveServiceSpeechKey", "region": "cognitiveServicesRegion"}
-        for name in names.values():
-            if not isinstance(values.get(name), str) or not values[name]:
+        settings: dict[str, str] = {}
+        for setting, name in _SAMPLE_FILE.items():
+            value = values.get(name)
+            if isinstance(value, str) and value:
+                settings[setting] = value
+            elif setting != "connection_string":
                 raise ConfigurationError(where, f"has no text {name!r}")
         return cls._named(
-            {setting: f"{where}: {name}" for setting, name in names.items()},
-            **{setting: values[name] for setting, name in names.items()},
+            {setting: f"{where}: {name}" for setting, name in _SAMPLE_FILE.items()}, **settings
         )
 
     @classmethod
@@ -173,6 +218,34 @@ class AzureSpeechConfig(BaseModel):
         if secret is not None and not _SECRET.fullmatch(secret.get_secret_value()):
             raise ValueError("must be visible ASCII characters without spaces or line ends")
         return secret
+
+    @field_validator("credential")
+    @classmethod
+    def _gives_tokens(cls, credential: Any) -> Any:
+        if credential is not None and not callable(getattr(credential, "get_token", None)):
+            raise ValueError("must have get_token(), as azure.core.credentials.TokenCredential has")
+        return credential
+
+    @field_validator("endpoint_id")
+    @classmethod
+    def _is_an_id(cls, endpoint_id: str | None) -> str | None:
+        if endpoint_id is not None and not _ENDPOINT_ID.fullmatch(endpoint_id):
+            raise ValueError("must be the id of a deployment, letters, digits and hyphens")
+        return endpoint_id
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is None:
+            return None
+        try:
+            parts = urlsplit(proxy.get_secret_value())
+            complete = parts.scheme == "http" and parts.hostname and parts.port
+        except ValueError:
+            complete = False
+        if not complete or not _SECRET.fullmatch(proxy.get_secret_value()):
+            raise ValueError("must be http://[USER:PASSWORD@]HOST:PORT")
+        return proxy
 
     @field_validator("region")
     @classmethod
@@ -204,16 +277,22 @@ class AzureSpeechConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        places = [each for each in ("region", "endpoint", "host") if getattr(self, each)]
+        places = [each for each in _PLACES if getattr(self, each)]
         if len(places) > 1:
             raise ValueError(f"{places[1]}: can't go together with {places[0]}; give one of them")
         if not places:
             raise ValueError("region: is missing; give it, or an endpoint or a host")
-        if self.key is not None and self.token is not None:
-            raise ValueError("token: can't go together with key; give one of them")
-        secret = self.key is not None or self.token is not None
+        openers = [each for each in _OPENERS if getattr(self, each) is not None]
+        if len(openers) > 1:
+            raise ValueError(f"{openers[1]}: can't go together with {openers[0]}; give one of them")
+        secret = bool(openers)
         if self.region and not secret:
             raise ValueError("key: is missing; give the resource's key, or a token")
+        if self.credential is not None and not self.endpoint:
+            raise ValueError(
+                "credential: needs the resource's own endpoint, such as "
+                "https://NAME.cognitiveservices.azure.com/"
+            )
         if self.host and urlsplit(self.host).path not in {"", "/"}:
             raise ValueError("host: has a path; give wss://HOST[:PORT] alone, or use endpoint")
         if secret and not self.region and not _is_private(self.endpoint or self.host or ""):
@@ -231,8 +310,16 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
 
 
 def _prefix(environ: Mapping[str, str]) -> str | None:
-    """Which set of variables is in use: the first whose key is set."""
-    return next((each for each in _PREFIXES if environ.get(f"{each}_KEY")), None)
+    """Which set of variables is in use: the first whose key is set, else whose token is."""
+    return next(
+        (
+            prefix
+            for opener in ("KEY", "TOKEN")
+            for prefix in _PREFIXES
+            if environ.get(f"{prefix}_{opener}")
+        ),
+        None,
+    )
 
 
 def _is_private(url: str) -> bool:
@@ -251,4 +338,4 @@ def _refusal(error: ValidationError) -> ConfigurationError:
     return ConfigurationError(setting, text)
 
 
-__all__ = ["AzureSpeechConfig"]
+__all__ = ["AzureSpeechConfig", "TokenProvider"]

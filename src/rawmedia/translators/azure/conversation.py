@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import AudioError
-from rawmedia.translators.azure.messages import Disconnected, Hypothesis, Phrase, Speech
+from rawmedia.translators.azure.messages import Hypothesis, Phrase, Speech
 from rawmedia.translators.azure.wav import WavReader, is_wav
 from rawmedia.translators.events import (
     FinalTranslation,
@@ -16,6 +16,7 @@ from rawmedia.translators.events import (
     TranslatedAudio,
     TranslatorWarning,
     UtteranceEnded,
+    WordTiming,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 # Phrases that may wait for their speech. A service that stops speaking and says nothing of
 # it would make them more and more.
 _MAX_UNSPOKEN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenFinal(FinalTranslation):
+    """A final text that the service speaks itself; all others somebody else has to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFailed(TranslatorWarning):
+    """The service could not speak an utterance, which costs it the connection as well."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,10 +61,9 @@ class Conversation:
 
     Args:
         timeline: Relates the service's times to media time.
-        source_language: As the request names it.
+        source_language: As the request names it; for what the service does not name itself.
         targets: The service's codes and the request's names of the target languages.
-        spoken: Which of the request's targets is synthesized, or None.
-        partials: Whether hypotheses are reported.
+        spoken: Which of the request's targets the service speaks, or None.
     """
 
     def __init__(
@@ -63,13 +73,12 @@ class Conversation:
         source_language: str,
         targets: Mapping[str, str],
         spoken: str | None,
-        partials: bool,
     ) -> None:
         self._timeline = timeline
         self._source_language = source_language
         self._targets = dict(targets)
+        self._expected = set(self._targets.values())
         self._spoken = spoken
-        self._partials = partials
         self._count = 0
         self._being_heard: _Utterance | None = None
         self._unspoken: deque[_Utterance] = deque()
@@ -88,28 +97,41 @@ class Conversation:
                 yield from self._spoken_to_the_end()
             case Speech():
                 yield from self._speech(message.data)
-            case Disconnected():
-                # Neither the service nor the SDK speaks a phrase again that was acknowledged.
-                yield from self._lose_speech("the connection was lost before it was spoken")
             case _:
                 pass
+
+    def set_targets(self, targets: Mapping[str, str]) -> None:
+        """Other target languages from now on; what the service has begun may still lack the new ones."""
+        self._targets = dict(targets)
+        self._expected &= set(targets.values())
+
+    @property
+    def owes_speech(self) -> bool:
+        """Whether the service has still to speak something."""
+        return bool(self._unspoken)
+
+    def fail_speech(self) -> Iterator[TranslationEvent]:
+        """The phrase whose turn it is can't be spoken; those after it may be."""
+        why = "the service could not make it"
+        yield from self._give_up_speech(why, SpeechFailed)
 
     def finish(self) -> Iterator[TranslationEvent]:
         """The events that follow from the end of all audio."""
         yield from self._end_unheard()
-        yield from self._lose_speech("the service did not speak it")
+        while self._unspoken:
+            yield from self._give_up_speech("the service did not speak it", TranslatorWarning)
         self._settled_ms = max(self._settled_ms, self._timeline.end_ms)
         yield from self._progress()
 
     def _hypothesis(self, heard: Hypothesis) -> Iterator[TranslationEvent]:
-        if not self._partials or not heard.text.strip():
+        if not heard.text.strip():
             return
         utterance = self._hearing(self._timeline.span(heard.start_ms, heard.end_ms))
         yield PartialTranslation(
             utterance.id,
             utterance.revision,
             heard.text,
-            self._source_language,
+            heard.language or self._source_language,
             utterance.span,
             self._named(heard.translations),
         )
@@ -129,25 +151,41 @@ class Conversation:
         utterance = self._hearing(span)
         self._being_heard = None
         translations = self._named(heard.translations)
-        yield FinalTranslation(
+        voiced = self._spoken is not None and bool(translations.get(self._spoken, "").strip())
+        yield (SpokenFinal if self._spoken is not None else FinalTranslation)(
             utterance.id,
             utterance.revision,
             heard.text,
-            self._source_language,
+            heard.language or self._source_language,
             span,
             translations,
+            tuple(
+                WordTiming(word.text, self._timeline.span(word.start_ms, word.end_ms))
+                for word in heard.words
+            ),
         )
-        missing = [tag for tag in self._targets.values() if tag not in translations]
-        if missing:
-            yield TranslatorWarning(
-                f"the service gave no translation into {', '.join(missing)}", utterance.id
-            )
-        if self._spoken is None or not translations.get(self._spoken, "").strip():
+        yield from self._untranslated(utterance, translations)
+        if not voiced:
             yield UtteranceEnded(utterance.id, span)
             return
         self._unspoken.append(utterance)
         if len(self._unspoken) > _MAX_UNSPOKEN:
             yield from self._unspeakable(self._unspoken.popleft(), "the service did not speak it")
+
+    def _untranslated(
+        self, utterance: _Utterance, translations: Mapping[str, str]
+    ) -> Iterator[TranslationEvent]:
+        """Warn of languages that are missing; new ones are missed once they have come."""
+        missing = [
+            tag
+            for tag in self._targets.values()
+            if tag in self._expected and tag not in translations
+        ]
+        self._expected.update(translations)
+        if missing:
+            yield TranslatorWarning(
+                f"the service gave no translation into {', '.join(missing)}", utterance.id
+            )
 
     def _speech(self, data: bytes) -> Iterator[TranslationEvent]:
         if self._unspoken and self._unspoken[0].speech_begun and is_wav(data):
@@ -179,14 +217,18 @@ class Conversation:
             yield UtteranceEnded(utterance.id, utterance.span)
             yield from self._progress()
 
-    def _lose_speech(self, why: str) -> Iterator[TranslationEvent]:
-        while self._unspoken:
-            yield from self._unspeakable(self._unspoken.popleft(), why)
-        yield from self._progress()
+    def _give_up_speech(
+        self, why: str, kind: type[TranslatorWarning]
+    ) -> Iterator[TranslationEvent]:
+        if self._unspoken:
+            yield from self._unspeakable(self._unspoken.popleft(), why, kind)
+            yield from self._progress()
 
-    def _unspeakable(self, utterance: _Utterance, why: str) -> Iterator[TranslationEvent]:
+    def _unspeakable(
+        self, utterance: _Utterance, why: str, kind: type[TranslatorWarning] = TranslatorWarning
+    ) -> Iterator[TranslationEvent]:
         extent = "cut short" if utterance.speech_begun else "missing"
-        yield TranslatorWarning(f"its speech is {extent}: {why}", utterance.id)
+        yield kind(f"its speech is {extent}: {why}", utterance.id)
         yield UtteranceEnded(utterance.id, utterance.span)
 
     def _end_unheard(self) -> Iterator[TranslationEvent]:
@@ -221,4 +263,4 @@ class Conversation:
         }
 
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "SpeechFailed", "SpokenFinal"]

@@ -27,6 +27,15 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word and where it was said. Times are milliseconds of the uploaded audio."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What is being said, so far. Times are milliseconds of the uploaded audio."""
 
@@ -35,6 +44,8 @@ class Hypothesis:
     """By the service's language code."""
     start_ms: float
     end_ms: float
+    language: str = ""
+    """What is spoken, where the service was to find out; empty where it did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,10 @@ class Phrase:
     """By the service's language code; empty where nothing could be translated."""
     start_ms: float
     end_ms: float
+    language: str = ""
+    """What was spoken, where the service was to find out; empty where it did not say."""
+    words: tuple[HeardWord, ...] = ()
+    """Empty where they were not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,7 @@ __all__ = [
     "Cancelled",
     "Connected",
     "Disconnected",
+    "HeardWord",
     "Hypothesis",
     "InputDone",
     "Message",

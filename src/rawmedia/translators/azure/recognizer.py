@@ -8,15 +8,12 @@ into an inbox.
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
-import time
-from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from rawmedia.errors import EngineFailedError, RawMediaError
-from rawmedia.translators.azure.errors import missing_sdk
+from rawmedia.errors import EngineFailedError
+from rawmedia.translators.azure import native_exit
 from rawmedia.translators.azure.messages import (
     Broken,
     Cancelled,
@@ -29,38 +26,26 @@ from rawmedia.translators.azure.messages import (
     SessionStopped,
     Speech,
 )
+from rawmedia.translators.azure.native_sdk import ENGINE, load_sdk, plain_error
+from rawmedia.translators.azure.phrase_words import TICKS_PER_MS, phrase_words
+from rawmedia.translators.azure.translation_config import (
+    add_phrases,
+    detection_config,
+    translation_config,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from rawmedia.translators.azure.config import AzureSpeechConfig
     from rawmedia.translators.azure.inbox import Inbox
     from rawmedia.translators.azure.messages import Message
+    from rawmedia.translators.azure.options import AzureOptions
+    from rawmedia.translators.azure.settings import RecognizerSettings
 
-STOP_TIMEOUT_S = 2
-"""How long the SDK waits for the service when it is stopped, and once more when it is released
-after the input was closed; ten seconds if nothing is set, and 0 has crashed it."""
-_EXIT_TIMEOUT_S = 3.0
-"""How long the end of the program waits for all recognisers together."""
-_TICKS_PER_MS = 10_000.0
-
-_running: set[AzureRecognizer] = set()
-"""What the end of the program must stop: a native thread that calls into an interpreter that is
-gone aborts the process (12 times out of 12 with SDK 1.53)."""
+_G711_RATE = 8_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecognizerSettings:
-    """What one recogniser is asked for, in the service's own terms."""
-
-    config: AzureSpeechConfig
-    source_language: str
-    target_codes: tuple[str, ...]
-    voice: str | None
-    """Who speaks the first target; None for text only."""
-
-
-class AzureRecognizer:
+class NativeRecognizer:
     """One recogniser, from its start to its release. For use from one event loop.
 
     Args:
@@ -71,10 +56,9 @@ class AzureRecognizer:
     def __init__(self, settings: RecognizerSettings, inbox: Inbox) -> None:
         self._settings = settings
         self._inbox = inbox
-        self._order = threading.Event()
+        self._orders: SimpleQueue[Callable[[_SdkObjects], None] | None] = SimpleQueue()
         self._input: Any = None
-        self._input_open = False
-        self._pid = os.getpid()
+        self._input_open = self._input_ended = False
         self._thread = threading.Thread(target=self._live, name="azure-recognizer", daemon=True)
 
     def start(self) -> None:
@@ -83,28 +67,37 @@ class AzureRecognizer:
         Raises:
             EngineFailedError: The system gives no more threads.
         """
-        _running.add(self)
+        native_exit.running(self)
         try:
             self._thread.start()
         except RuntimeError as error:
-            _running.discard(self)
-            raise EngineFailedError("azure", str(error)) from error
+            native_exit.stopped(self)
+            raise EngineFailedError(ENGINE, str(error)) from error
 
     def write(self, data: bytes) -> None:
-        """Give it 16 kHz mono int16 samples; never waits. Needs a `Connected` message before."""
+        """Give it audio in its format; never waits. Needs a `Connected` message before."""
         if self._input_open and data:  # the SDK takes an empty write for the end of the stream
             self._input.write(data)
 
     def end_input(self) -> None:
         """There is no more audio; `InputDone` follows when all is answered."""
         if self._input_open:
-            self._input_open = False
+            self._input_open, self._input_ended = False, True
             self._input.close()
+
+    def set_targets(self, codes: Collection[str]) -> None:
+        """Translate into these languages from now on, over the same connection."""
+        wanted = tuple(codes)
+        self._orders.put(lambda native: native.set_targets(wanted))
+
+    def commit(self) -> None:
+        """Ask the service to end the phrase that is being said; it takes so many such hints a second."""
+        self._orders.put(lambda native: native.input.commit())
 
     def stop(self) -> None:
         """Give up, now: no message comes any more. Returns at once; twice is harmless."""
         self._input_open = False
-        self._order.set()
+        self._orders.put(None)
 
     def join(self, timeout: float) -> None:
         """Block until everything is released, at most ``timeout`` seconds."""
@@ -113,44 +106,50 @@ class AzureRecognizer:
     def _live(self) -> None:
         """The whole life of the native object."""
         try:
-            native = _NativeRecognizer(self._settings, self._inbox)
+            native = _SdkObjects(self._settings, self._inbox)
             self._input, self._input_open = native.input, True
             native.start()
-            self._order.wait()
-            native.stop()
+            while (order := self._orders.get()) is not None:
+                order(native)
+            native.stop(input_ended=self._input_ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader must hear of it
-            self._inbox.put(Broken(_plain(error)))
+            self._inbox.put(Broken(plain_error(error)))
         self._input_open = False
-        self._inbox.close()
         self._input = native = None  # type: ignore[assignment]  # released here and nowhere else
-        _running.discard(self)
+        self._inbox.close()
+        native_exit.stopped(self)
 
 
-class _NativeRecognizer:
+class _SdkObjects:
     """The SDK's objects. All of its methods may block."""
 
     def __init__(self, settings: RecognizerSettings, inbox: Inbox) -> None:
-        try:
-            import azure.cognitiveservices.speech as sdk
-        except (ImportError, OSError) as error:
-            raise missing_sdk(error) from error
-        self.input = sdk.audio.PushAudioInputStream(
-            sdk.audio.AudioStreamFormat(samples_per_second=16_000, bits_per_sample=16, channels=1)
-        )
+        sdk = load_sdk()
+        self.input = sdk.audio.PushAudioInputStream(_stream_format(sdk, settings.options))
+        detection = detection_config(sdk, settings)
         self._recognizer = sdk.translation.TranslationRecognizer(
-            translation_config=_translation_config(sdk, settings),
+            translation_config=translation_config(sdk, settings),
             audio_config=sdk.audio.AudioConfig(stream=self.input),
+            **({} if detection is None else {"auto_detect_source_language_config": detection}),
         )
+        add_phrases(sdk, self._recognizer, settings.options)
+        self._targets = settings.target_codes
         self._connection = sdk.Connection.from_recognizer(self._recognizer)
+        detected = (
+            sdk.PropertyId.SpeechServiceConnection_AutoDetectSourceLanguageResult
+            if detection is not None
+            else None
+        )
+        words = settings.options.word_timings
         self._signals: list[tuple[Any, Callable[[Any], Message | None]]] = [
             (self._connection.connected, lambda _: Connected()),
             (self._connection.disconnected, lambda _: Disconnected()),
             (self._recognizer.speech_start_detected, lambda _: Noticed()),
             (self._recognizer.speech_end_detected, lambda _: Noticed()),
-            (self._recognizer.recognizing, _hypothesis),
-            (self._recognizer.recognized, _phrase),
-            (self._recognizer.synthesizing, _speech),
-            (self._recognizer.canceled, _cancelled),
+            (self._recognizer.recognizing, lambda event: _hypothesis(event, detected)),
+            (self._recognizer.recognized, lambda event: _phrase(event, detected, words=words)),
+            (self._recognizer.synthesizing, lambda event: _speech(event)),
+            (self._recognizer.canceled, lambda event: _cancelled(event)),
             (self._recognizer.session_stopped, lambda _: SessionStopped()),
         ]
         for signal, read in self._signals:
@@ -160,34 +159,44 @@ class _NativeRecognizer:
         """Begin to connect and to listen."""
         self._recognizer.start_continuous_recognition_async().get()
 
-    def stop(self) -> None:
-        """Let no callback come any more, then end the session."""
+    def set_targets(self, codes: tuple[str, ...]) -> None:
+        """Add and remove target languages; each is told to the service at once."""
+        # The first come first, so that at no time there is none.
+        for code in codes:
+            if code not in self._targets:
+                self._recognizer.add_target_language(code)
+        for code in self._targets:
+            if code not in codes:
+                self._recognizer.remove_target_language(code)
+        self._targets = codes
+
+    def stop(self, *, input_ended: bool) -> None:
+        """Let no callback come any more, then end the session.
+
+        Args:
+            input_ended: Whether the input was closed. Then both stopping and releasing would
+                wait for a service that does not answer, one after the other; so it is only
+                released, which stops it too.
+        """
         for signal, _ in self._signals:
             signal.disconnect_all()
-        self._recognizer.stop_continuous_recognition_async().get()
+        if not input_ended:
+            self._recognizer.stop_continuous_recognition_async().get()
 
 
-def _translation_config(sdk: Any, settings: RecognizerSettings) -> Any:
-    config = settings.config
-    key = None if config.key is None else config.key.get_secret_value()
-    token = None if config.token is None else config.token.get_secret_value()
-    if config.region is not None:
-        native = sdk.translation.SpeechTranslationConfig(
-            subscription=key, auth_token=token, region=config.region
+def _stream_format(sdk: Any, options: AzureOptions) -> Any:
+    """What the recogniser is given."""
+    if options.telephony is None:
+        return sdk.audio.AudioStreamFormat(
+            samples_per_second=16_000, bits_per_sample=16, channels=1
         )
-    else:
-        native = sdk.translation.SpeechTranslationConfig(
-            subscription=key, endpoint=config.endpoint, host=config.host
-        )
-        if token is not None:
-            native.authorization_token = token  # refused by the constructor beside an endpoint
-    native.speech_recognition_language = settings.source_language
-    for code in settings.target_codes:
-        native.add_target_language(code)
-    if settings.voice is not None:
-        native.voice_name = settings.voice
-    native.set_property_by_name("SPEECH-StopRecognitionTimeoutInSeconds", str(STOP_TIMEOUT_S))
-    return native
+    law = sdk.audio.AudioStreamWaveFormat
+    return sdk.audio.AudioStreamFormat(
+        samples_per_second=_G711_RATE,
+        bits_per_sample=8,
+        channels=1,
+        wave_stream_format=law.MULAW if options.telephony == "mulaw" else law.ALAW,
+    )
 
 
 def _callback(read: Callable[[Any], Message | None], inbox: Inbox) -> Callable[[Any], None]:
@@ -197,33 +206,24 @@ def _callback(read: Callable[[Any], Message | None], inbox: Inbox) -> Callable[[
         try:
             message = read(event)
         except Exception as error:  # noqa: BLE001 - told to the reader instead
-            message = Broken(_plain(error))
+            message = Broken(plain_error(error))
         if message is not None:
             inbox.put(message)
 
     return callback
 
 
-def _plain(error: Exception) -> RawMediaError:
-    """The error without its traceback, whose frames would keep native objects for the reader to release."""
-    if isinstance(error, RawMediaError):
-        return error.with_traceback(None)
-    # What follows the first line is a native call stack.
-    text = next(iter(str(error).splitlines()), "")
-    return EngineFailedError(
-        "azure", f"Microsoft's Speech SDK failed: {text or type(error).__name__}"
-    )
+def _hypothesis(event: Any, detected: Any = None) -> Message:
+    return Hypothesis(*_heard(event.result), _language(event.result, detected))
 
 
-def _hypothesis(event: Any) -> Message:
-    return Hypothesis(*_heard(event.result))
-
-
-def _phrase(event: Any) -> Message:
-    text, translations, start_ms, end_ms = _heard(event.result)
-    if event.result.reason.name == "NoMatch":
-        text, translations = "", {}
-    return Phrase(text, translations, start_ms, end_ms)
+def _phrase(event: Any, detected: Any = None, *, words: bool = False) -> Message:
+    result = event.result
+    text, translations, start_ms, end_ms = _heard(result)
+    if result.reason.name == "NoMatch":
+        return Phrase("", {}, start_ms, end_ms)
+    timed = phrase_words(str(result.json), int(result.offset)) if words else ()
+    return Phrase(text, translations, start_ms, end_ms, _language(result, detected), timed)
 
 
 def _heard(result: Any) -> tuple[str, dict[str, str], float, float]:
@@ -231,9 +231,15 @@ def _heard(result: Any) -> tuple[str, dict[str, str], float, float]:
     return (
         str(result.text),
         dict(result.translations),
-        start / _TICKS_PER_MS,
-        (start + duration) / _TICKS_PER_MS,
+        start / TICKS_PER_MS,
+        (start + duration) / TICKS_PER_MS,
     )
+
+
+def _language(result: Any, detected: Any) -> str:
+    """What is spoken, if the service was to find out and the SDK has its answer under ``detected``."""
+    language = "" if detected is None else str(result.properties.get(detected, "") or "")
+    return "" if language in {"Unknown", "UND"} else language
 
 
 def _speech(event: Any) -> Message | None:
@@ -249,16 +255,4 @@ def _cancelled(event: Any) -> Message:
     return Cancelled(details.code.name, str(details.error_details))
 
 
-@atexit.register
-def stop_all() -> None:
-    """Stop what still runs when the program ends; blocks for three seconds at most."""
-    # The threads of a parent process, of which this one may be a fork, are not here to stop.
-    mine = [each for each in list(_running) if each._pid == os.getpid()]
-    for recognizer in mine:
-        recognizer.stop()
-    deadline = time.monotonic() + _EXIT_TIMEOUT_S
-    for recognizer in mine:
-        recognizer.join(max(0.0, deadline - time.monotonic()))
-
-
-__all__ = ["STOP_TIMEOUT_S", "AzureRecognizer", "RecognizerSettings", "stop_all"]
+__all__ = ["NativeRecognizer"]

@@ -1,62 +1,55 @@
-"""The Azure engine behind the library's protocol: feeds the recogniser, and watches over it."""
+"""The Azure engine behind the library's protocol: connections that follow one another, and who speaks."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from random import Random
 from typing import TYPE_CHECKING
 
-from rawmedia.audio.format import SPEECH
-from rawmedia.errors import ConfigurationError, EngineFailedError, NetworkError
+from rawmedia.audio.activity import EnergyActivity
+from rawmedia.errors import ConfigurationError, RawMediaError
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.translators.azure.config import AzureSpeechConfig
-from rawmedia.translators.azure.conversation import Conversation
-from rawmedia.translators.azure.errors import cancelled
-from rawmedia.translators.azure.inbox import Inbox
-from rawmedia.translators.azure.languages import check_source, default_voice, target_code
-from rawmedia.translators.azure.liveness import Liveness
-from rawmedia.translators.azure.messages import (
-    Broken,
-    Cancelled,
-    Connected,
-    Disconnected,
-    InputDone,
-    SessionStopped,
-)
-from rawmedia.translators.azure.pace import UploadPace
-from rawmedia.translators.azure.recognizer import (
-    STOP_TIMEOUT_S,
-    AzureRecognizer,
-    RecognizerSettings,
-)
-from rawmedia.translators.azure.timeline import UploadTimeline
-from rawmedia.translators.base import TranslationBase
-from rawmedia.translators.calls import time_limit
+from rawmedia.translators.azure.options import AzureOptions
+from rawmedia.translators.azure.passing import PassingTranslator
+from rawmedia.translators.azure.session import AzureSession, AzureSessions
+from rawmedia.translators.azure.settings import recognizer_settings, voice_of
+from rawmedia.translators.azure.translation import AzureTranslation
+from rawmedia.translators.resilience import ResilienceConfig
+from rawmedia.translators.resilience.backoff import Backoff
 from rawmedia.translators.translator import TranslatorCapabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rawmedia.audio.activity import ActivityDetector
+    from rawmedia.audio.format import AudioFormat
     from rawmedia.streams.clock import Clock
-    from rawmedia.translators.azure.messages import Message
+    from rawmedia.translators.parts import Synthesizer
     from rawmedia.translators.request import TranslationRequest
 
-_LOGGER = logging.getLogger(__name__)
-_CHECK_EVERY_MS = 250.0
-_CLOSE_TIMEOUT_MS = STOP_TIMEOUT_S * 1_000.0 + 500.0
-
-_CAPABILITIES = TranslatorCapabilities(
-    name="azure", input_formats=(SPEECH,), speech=True, partials=True, multi_target=True
-)
+_FIRST_RETRIES = 4
+_RETRY_BASE_MS = 250.0
+_ENGINE_SHARE = 0.25
 
 
 class AzureTranslator:
     """A `Translator` that Microsoft's Speech service does the work of.
 
-    Every translation is one ``TranslationRecognizer`` of Microsoft's native SDK with a
-    connection of its own. One source language; any number of target languages as text,
-    one of them as speech. Which languages there are only the service knows.
+    Every translation is one connection to the service at a time. When one breaks, falls
+    silent while somebody speaks, or is nearly ten minutes old, the next one takes over and
+    gets again what was not answered; `ResilienceWarning` events tell each step. Any number
+    of target languages as text and as speech. Which languages there are only the service
+    knows.
 
     Args:
         config: Where the service is and what opens it; from the environment if not given.
+        options: How it listens and speaks.
+        resilience: How patient and persistent it is; by default as ``config`` sets the times
+            to connect and to answer.
+        synthesizer: Who speaks several languages, or one where the options ask for it; the
+            service's own `AzureSynthesizer` if not given. Not closed by ``aclose``.
+        activity: Makes what tells whether somebody speaks, for a format.
+        random: What the jitter of waits is drawn from.
         clock: What every wait is measured by. The SDK itself knows only real time.
 
     Raises:
@@ -64,208 +57,158 @@ class AzureTranslator:
     """
 
     def __init__(
-        self, config: AzureSpeechConfig | None = None, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        config: AzureSpeechConfig | None = None,
+        *,
+        options: AzureOptions | None = None,
+        resilience: ResilienceConfig | None = None,
+        synthesizer: Synthesizer | None = None,
+        activity: Callable[[AudioFormat], ActivityDetector] = EnergyActivity,
+        random: Random | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.config = AzureSpeechConfig.from_environment() if config is None else config
+        self.options = AzureOptions() if options is None else options
+        self.resilience = _resilience(self.config) if resilience is None else resilience
+        self.activity = activity
+        self.random = Random() if random is None else random  # noqa: S311 - jitter is no secret
         self.clock = clock
+        self._given = synthesizer
+        self._own: Synthesizer | None = None
+        engine = AzureSessions(self.config, self.options, clock=clock).capabilities
+        self._capabilities = TranslatorCapabilities(
+            name=engine.name, input_formats=engine.input_formats, multi_target=True
+        )
 
     @property
     def capabilities(self) -> TranslatorCapabilities:
-        """Text in several languages at once, speech in one."""
-        return _CAPABILITIES
+        """Text and speech in several languages at once, with no limit in time."""
+        return self._capabilities
 
     async def open(self, request: TranslationRequest) -> AzureTranslation:
         """Start a translation for one speaker; returns when the service has taken the connection.
 
+        A failure that may pass is tried again up to four times, about a second in all.
+
         Cancelling gives the connection up in the background.
 
         Raises:
-            ConfigurationError: Several targets are to be spoken, two targets are one
-                language to the service, or the source language is no locale.
-            UnsupportedLanguageError: No voice is known for the language to be spoken.
+            ConfigurationError: Two targets are one language to the service, a source language
+                is no locale, or a voice is none, or of another language.
+            UnsupportedLanguageError: No voice is known for a language to be spoken.
             MissingDependencyError: Microsoft's SDK is not installed.
             AuthenticationError: The service refused the key or token.
             ServiceError: The service refused the connection for another reason.
             NetworkError: There was no connection within ``connect_timeout_ms``.
         """
-        _CAPABILITIES.check(request)
-        translation = AzureTranslation(self, request)
-        await translation._connect()
-        return translation
-
-
-class AzureTranslation(TranslationBase):
-    """One speaker's live translation; made by `AzureTranslator.open`.
-
-    How much is pending is what waits here. The SDK would take any amount at once and hide
-    it; it is given audio at the speed at which it uploads, five seconds at once and then
-    twice as fast as speech, and nothing while nobody reads the events.
-    """
-
-    def __init__(self, translator: AzureTranslator, request: TranslationRequest) -> None:
-        super().__init__(translator.capabilities, request, clock=translator.clock)
-        self._config = translator.config
-        settings, targets = _settings(self._config, request)
-        self._inbox = Inbox(self._name)
-        self._recognizer = AzureRecognizer(settings, self._inbox)
-        self._timeline = UploadTimeline(SPEECH)
-        self._pace = UploadPace()
-        self._conversation = Conversation(
-            self._timeline,
-            source_language=request.source_language,
-            targets=targets,
-            spoken=request.target_languages[0] if request.speech else None,
-            partials=request.partials,
+        self.check(request)
+        sessions = _Sessions(self.config, self.options, clock=self.clock)
+        first = await self._first(sessions, self.for_service(request))
+        sessions.ready = first
+        resilient = PassingTranslator(
+            sessions,
+            config=self.resilience,
+            clock=self.clock,
+            random=self.random,
+            activity=self.activity,
         )
-        self._liveness = Liveness(
-            self._name, self._config.connect_timeout_ms, self._config.answer_timeout_ms
-        )
+        try:
+            inner = await resilient.open(self.for_service(request))
+            return AzureTranslation(self, request, inner)
+        except BaseException:
+            await first.aclose()
+            raise
 
     async def aclose(self) -> None:
-        """Stop the recogniser and wait until it has stopped; what is unsaid stays unsaid. Twice is harmless.
+        """Give back what the translations share; close them first. Twice is harmless."""
+        own, self._own = self._own, None
+        close = getattr(own, "aclose", None)
+        if close is not None:
+            await close()
 
-        Takes some 50 ms, and two and a half seconds at most, when the service doesn't answer;
-        what is left then ends on a thread of its own.
+    def check(self, request: TranslationRequest) -> None:
+        """Refuse what can be known to be wrong without asking the service.
+
+        Raises:
+            ConfigurationError: As `open` says.
+            UnsupportedLanguageError: As `open` says.
         """
-        try:
-            await super().aclose()
-        finally:
-            self._recognizer.stop()  # a task that was cancelled before its first step did not
-        try:
-            async with time_limit(self._name, self._clock, _CLOSE_TIMEOUT_MS):
-                await self._inbox.wait_closed()
-        except TimeoutError:
-            _LOGGER.warning("the Speech SDK did not stop in time and is left to end by itself")
+        self._capabilities.check(request)
+        recognizer_settings(self.config, self.options, self.for_service(request))
+        if request.speech:
+            if self.options.personal_voice and len(request.target_languages) > 1:
+                raise ConfigurationError(
+                    "target_languages", "one at a time with the option personal_voice"
+                )
+            for tag in request.target_languages:
+                voice_of(tag, request.voices, self.options)
 
-    async def _connect(self) -> None:
-        try:
-            self._recognizer.start()
-            async with time_limit(self._name, self._clock, self._config.connect_timeout_ms):
-                while not isinstance(message := await self._inbox.get(), Connected):
-                    self._check(message)
-        except TimeoutError:
-            self._recognizer.stop()
-            raise NetworkError(
-                self._name,
-                f"no connection to {self._config.place} within "
-                f"{self._config.connect_timeout_ms:g} ms; check the network",
-            ) from None
-        except BaseException:
-            self._recognizer.stop()
-            raise
-        self._start(self._run)
+    def speaks_apart(self, request: TranslationRequest) -> bool:
+        """Whether a synthesizer speaks, and not the translation service itself."""
+        if not request.speech or self.options.synthesis == "service":
+            return False
+        return self.options.synthesis == "separate" or len(request.target_languages) > 1
 
-    async def _run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                feeding = group.create_task(self._feed())
-                await self._listen()
-                feeding.cancel()
-        finally:
-            # Not waited for: with a dead service it takes seconds, and whoever reads the
-            # events need not wait for that. `aclose` does.
-            self._recognizer.stop()
+    def for_service(
+        self, request: TranslationRequest, *, apart: bool = False
+    ) -> TranslationRequest:
+        """What the translation service is asked for.
 
-    async def _feed(self) -> None:
-        """Give the recogniser what was sent, gaps filled, at the speed at which it uploads."""
-        async for frame in self._frames:
-            await self._events.room()
-            silence = self._timeline.place(frame)
-            self._recognizer.write(bytes(SPEECH.bytes_per_instant * silence))
-            self._recognizer.write(bytes(frame))
-            now = self._clock.now()
-            self._liveness.sent(frame, now)
-            due = self._pace.write(SPEECH.duration_ms(silence) + frame.duration_ms, now)
-            if due > now:
-                await self._clock.sleep_until(due)
-        self._recognizer.end_input()
-        now = self._clock.now()
-        self._liveness.input_ended(now, self._pace.all_sent(now))
+        Partials always: they are the signs of life that the watchdog waits for.
 
-    async def _listen(self) -> None:
-        """Report what the recogniser says until all audio is answered."""
-        while not isinstance(message := await self._next_message(), InputDone):
-            self._check(message)
-            for event in self._conversation.hear(message):
-                await self._report(event)
-        for event in self._conversation.finish():
-            await self._report(event)
+        Args:
+            request: What the caller asks for.
+            apart: Whether a synthesizer speaks in any case.
+        """
+        speech = request.speech and not (apart or self.speaks_apart(request))
+        return request.model_copy(update={"speech": speech, "partials": True})
 
-    async def _next_message(self) -> Message:
-        """Wait for the recogniser; fail when it will say nothing any more, as it can without a word."""
-        # Time in which the reader kept this waiting is not the service's.
-        self._liveness.listening(self._clock.now())
+    @property
+    def synthesizer(self) -> Synthesizer:
+        """Who speaks several languages; made when it is first needed, and shared."""
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            from rawmedia.translators.azure.synthesis import AzureSynthesizer
+
+            self._own = AzureSynthesizer(self.config)
+        return self._own
+
+    async def _first(self, sessions: AzureSessions, request: TranslationRequest) -> AzureSession:
+        """Connect for the first time, so that what is wrong from the start is an error of ``open``."""
+        timeout_ms = self.config.connect_timeout_ms
+        backoff = Backoff(_RETRY_BASE_MS, _RETRY_BASE_MS, _FIRST_RETRIES, timeout_ms, self.random)
+        pending_ms = max(20.0, request.max_pending_ms * _ENGINE_SHARE)
+        request = request.model_copy(update={"max_pending_ms": pending_ms})
         while True:
             try:
-                async with time_limit(self._name, self._clock, _CHECK_EVERY_MS):
-                    message = await self._inbox.get()
-            except TimeoutError:
-                if problem := self._liveness.problem(self._clock.now()):
-                    raise problem from None
-                continue
-            match message:
-                case Connected():
-                    self._liveness.connected()
-                case Disconnected():
-                    self._liveness.disconnected(self._clock.now())
-                case _:
-                    self._liveness.message()
-            return message
-
-    def _check(self, message: Message) -> None:
-        """Raise what a message says is wrong."""
-        match message:
-            case Broken():
-                raise message.error
-            case Cancelled():
-                secrets = [
-                    secret.get_secret_value()
-                    for secret in (self._config.key, self._config.token)
-                    if secret is not None
-                ]
-                raise cancelled(
-                    self._name,
-                    message.code,
-                    message.details,
-                    place=self._config.place,
-                    secrets=secrets,
-                )
-            case SessionStopped():
-                raise EngineFailedError(
-                    self._name, "the recogniser stopped by itself; open another translation"
-                )
-            case _:
-                pass
+                return await sessions.open(request)
+            except RawMediaError as error:
+                at = backoff.failed(self.clock.now()) if error.retryable else None
+                if at is None:
+                    raise
+            await self.clock.sleep_until(at)
 
 
-def _settings(
-    config: AzureSpeechConfig, request: TranslationRequest
-) -> tuple[RecognizerSettings, dict[str, str]]:
-    """What to ask the service for, and its codes with the request's names of the targets."""
-    check_source(request.source_language)
-    targets = {target_code(tag): tag for tag in request.target_languages}
-    if len(targets) < len(request.target_languages):
-        raise ConfigurationError(
-            "target_languages",
-            f"{', '.join(request.target_languages)} are only {', '.join(targets)} to Azure Speech",
-        )
-    voice = None
-    if request.speech:
-        if len(targets) > 1:
-            raise ConfigurationError(
-                "speech",
-                "in this version azure speaks one target language per translation; ask with "
-                "speech=False, or open a translation for each spoken language",
-            )
-        tag = request.target_languages[0]
-        voice = request.voices.get(tag) or default_voice(tag)
-    settings = RecognizerSettings(
-        config=config,
-        source_language=request.source_language,
-        target_codes=tuple(targets),
-        voice=voice,
+class _Sessions(AzureSessions):
+    """Sessions of one translation, the first of which is there already."""
+
+    ready: AzureSession | None = None
+
+    async def open(self, request: TranslationRequest) -> AzureSession:
+        """The one that is there, or another."""
+        ready, self.ready = self.ready, None
+        return await super().open(request) if ready is None else ready
+
+
+def _resilience(config: AzureSpeechConfig) -> ResilienceConfig:
+    return ResilienceConfig(
+        answer_timeout_ms=config.answer_timeout_ms,
+        # What was said last may be waiting in the SDK, and is then translated and spoken.
+        rest_timeout_ms=min(600_000.0, config.answer_timeout_ms * 2),
+        final_timeout_ms=max(30_000.0, config.answer_timeout_ms),
+        connect_timeout_ms=config.connect_timeout_ms,
     )
-    return settings, targets
 
 
-__all__ = ["AzureTranslation", "AzureTranslator"]
+__all__ = ["AzureTranslator"]
