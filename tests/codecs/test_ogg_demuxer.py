@@ -674,3 +674,14 @@ def test_any_bytes_behind_the_head_of_a_page_are_read_in_bounds(rest: bytes) -> 
         demuxer.end()
     except ContainerError:
         pytest.fail("a stream has begun")
+
+
+def test_heads_that_claim_long_pages_cost_no_more_than_their_bytes() -> None:
+    """27 bytes that look like a head must not each buy a checksum of 64 KiB."""
+    pages = [page.to_bytes() for page in stream(6)]
+    fakes = (b"OggS\0\4" + b"\xff" * 21) * 6_000
+    demuxer = OggOpusDemuxer()
+    demuxer.push(pages[0] + pages[1] + b"x" + fakes)
+    assert demuxer.counts.bad_checksums < 100
+    found = demuxer.push(bytes(70_000) + b"".join(pages[2:])) + demuxer.end()
+    assert [one.data for one in only_packets(found)][-1] == packets(6)[-1]

@@ -21,6 +21,7 @@ from rawmedia.codecs import libopus
 from rawmedia.codecs.opus import FRAME_DURATIONS_MS, OPUS_RATES, OpusDecoder, OpusEncoder, Signal
 from rawmedia.codecs.opus_packet import packet_samples, parse_packet
 from rawmedia.errors import ConfigurationError, PayloadError, UnsupportedFormatError
+from rawmedia.testing.signals import speech_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -939,3 +940,19 @@ def test_what_pyav_encodes_is_decoded_here(frame_ms: float) -> None:
     heard = decoded(packets, OpusDecoder(STEREO))
     # For frames below 10 ms it chooses the application of low delay.
     assert snr_db(audio, heard[STEREO.samples(2.5 if frame_ms < 10 else 6.5) :]) > 18
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"fec": True, "expected_loss_percent": 20}, {"application": "audio"}, {"bitrate": 12_000}],
+    ids=str,
+)
+def test_a_reset_encoder_is_like_a_new_one(settings: dict[str, Any]) -> None:
+    """libopus's own reset leaves some of its decisions as they were."""
+    stream = AudioFormat(16_000)
+    voice = speech_like(2_000, seed=5, format=stream).samples
+    frames = [voice[at : at + 320] for at in range(0, len(voice), 320)]
+    encoder = OpusEncoder(stream, **settings)
+    first = [encoder.encode(frame) for frame in frames]
+    encoder.reset()
+    assert [encoder.encode(frame) for frame in frames] == first

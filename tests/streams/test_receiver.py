@@ -439,3 +439,166 @@ def test_opus_is_decoded_straight_at_the_rate_of_the_stream() -> None:
         assert decoder is not None
         assert decoder.format == wanted
     assert TYPES[OPUS_TYPE] == OPUS
+
+
+def test_a_key_report_that_is_none_is_counted_and_leaves_no_hole() -> None:
+    """Its bytes come from outside like all others."""
+    payloads = ulaw(voice(400))
+    packetizer = RtpPacketizer(PCMU, ssrc=7, sequence_number=0, timestamp=0)
+    packets: list[tuple[float, RtpPacket]] = paced(payloads[:10], packetizer)
+    packets += [(200, RtpPacket(KEYS, 10, 1_600, 7, b"abc")), (200, RtpPacket(KEYS, 11, 1_600, 7))]
+    rest = RtpPacketizer(PCMU, ssrc=7, sequence_number=12, timestamp=1_600)
+    packets += paced(payloads[10:], rest, start_ms=200)
+    reception = Reception()
+    heard = reception.hear(packets)
+    np.testing.assert_array_equal(heard.audio, decoded(payloads))
+    assert reception.receiver.stats.malformed == 2
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([PCMU, 8, KEYS, OPUS_TYPE, 13]),
+            st.integers(0, 65_535),
+            st.integers(0, 2**32 - 1),
+            st.integers(1, 2),
+            st.binary(max_size=20),
+        ),
+        max_size=30,
+    )
+)
+def test_no_packet_raises_whatever_its_kind_and_numbers(
+    packets: list[tuple[int, int, int, int, bytes]],
+) -> None:
+    """Two senders, two clocks, keys and noise, in any order."""
+    reception = Reception(SPEECH, options={"follow_drift": True})
+    for number, packet in enumerate(packets):
+        reception.clock._now = number * 0.02
+        reception.receiver.receive(RtpPacket(*packet))
+        reception.receiver.advance()
+    reception.receiver.end()
+    heard = reception.unread()
+    assert heard.positions == sorted(heard.positions)
+
+
+@pytest.mark.parametrize("follow_drift", [True, False])
+@pytest.mark.parametrize("stream", [TELEPHONY, SPEECH])
+def test_pauses_do_not_move_what_comes_after_them(stream: AudioFormat, follow_drift: bool) -> None:
+    """A resampler that is flushed at each would otherwise push the call back a little every time."""
+    payloads = ulaw(voice(200))
+    packetizer = RtpPacketizer(PCMU)
+    packets: list[tuple[float, RtpPacket]] = []
+    for cycle in range(30):
+        packets += paced(payloads, packetizer, start_ms=cycle * 1_000)
+        packetizer.skip(6_400)
+    reception = Reception(stream, options={"follow_drift": follow_drift, "max_concealed_ms": 0.0})
+    heard = reception.hear(packets)
+    end_ms = (heard.positions[-1] + heard.sizes[-1]) * 1000 / stream.sample_rate
+    assert end_ms == pytest.approx(29_200, abs=5)
+
+
+def test_pauses_are_followed_like_the_talk_between_them() -> None:
+    """The sender's clock runs off in silence too."""
+    payloads = ulaw(voice(500))
+    packetizer = RtpPacketizer(PCMU)
+    packets: list[tuple[float, RtpPacket]] = []
+    for cycle in range(90):
+        packets += paced(payloads, packetizer, start_ms=cycle * 1_000)
+        packetizer.skip(4_000)
+    link: LossyLink[RtpPacket] = LossyLink(1, delay_ms=20, drift_ppm=500)
+    reception = Reception(options={"follow_drift": True, "max_concealed_ms": 0.0})
+    heard = reception.hear(link.transmit(packets))
+    ahead_ms = (heard.positions[-1] + heard.sizes[-1]) / 8 - 89_500
+    assert -45 < ahead_ms < -30  # 500 ppm of what came after the first ten seconds
+
+
+@pytest.mark.parametrize("ended", ["end", "close"])
+def test_hanging_up_after_the_program_did_is_harmless(ended: str) -> None:
+    """Whoever hangs up first, the other one's clean-up must go through."""
+    clock = VirtualClock()
+    stream = InboundAudioStream(TELEPHONY, clock=clock)
+    receiver = AudioReceiver(stream, clock=clock)
+    for _, packet in paced(ulaw(voice(100)), RtpPacketizer(PCMU)):
+        receiver.receive(packet)
+    receiver.advance()
+    getattr(stream, ended)()
+    receiver.end()
+    assert receiver.advance() is None
+    clock.run(receiver.arun())
+
+
+def test_a_key_that_is_down_when_the_sender_hangs_up_is_told_as_ended() -> None:
+    """Each start has its end."""
+    events: list[KeyStarted | KeyEnded] = []
+    clock = VirtualClock()
+    receiver = AudioReceiver(
+        InboundAudioStream(TELEPHONY, clock=clock), TYPES, clock=clock, on_event=events.append
+    )
+    report = next(iter(TelephoneEventSender(8_000).press("1", 100, 0)))
+    receiver.receive(RtpPacket(KEYS, 1, 0, 7, report.payload, marker=True))
+    receiver.end()
+    assert [type(event) for event in events] == [KeyStarted, KeyEnded]
+
+
+def test_strays_of_another_clock_are_neither_played_nor_believed() -> None:
+    """Static payload types are always known, so anybody can send one."""
+    payloads = opus(2_000)
+    packets: list[tuple[float, RtpPacket]] = paced(
+        payloads, RtpPacketizer(OPUS_TYPE, ssrc=1, sequence_number=0), 960
+    )
+    forged = [
+        (at + 5, RtpPacket(PCMU, 40_000 + 200 * index, 77 * index, 9, bytes(160)))
+        for index, (at, _) in enumerate(packets[10::20])
+    ]
+    reception = Reception(SPEECH, options={"follow_drift": True})
+    reception.hear(sorted([*packets, *forged], key=lambda each: each[0]))
+    stats = reception.receiver.stats
+    assert (stats.decoded_ms, stats.strays) == (2_000, len(forged))
+    assert stats.drift_ppm == 0
+
+
+def test_a_straggler_of_the_old_codec_changes_nothing() -> None:
+    """Two packets that swap places at a change of codecs."""
+    first, second = ulaw(voice(500)), opus(500)
+    packets = paced(first, RtpPacketizer(PCMU, ssrc=5, sequence_number=0, timestamp=0))
+    packets += paced(
+        second, RtpPacketizer(OPUS_TYPE, ssrc=5, sequence_number=25, timestamp=0), 960, 500
+    )
+    late_at, late = packets.pop(24)
+    packets.append((late_at + 65, late))
+    reception = Reception(SPEECH)
+    reception.hear(sorted(packets, key=lambda each: each[0]))
+    stats = reception.receiver.stats
+    assert stats.strays == 1
+    assert stats.decoded_ms == 480 + 500
+
+
+def test_silence_before_a_change_of_codec_keeps_its_length() -> None:
+    """On hold with one codec, back with another; and the books go on."""
+    packets = paced(ulaw(voice(1_000)), RtpPacketizer(PCMU, ssrc=5, sequence_number=0))
+    packets += paced(
+        opus(1_000), RtpPacketizer(OPUS_TYPE, ssrc=5, sequence_number=50), 960, start_ms=11_000
+    )
+    reception = Reception(SPEECH, options={"max_concealed_ms": 0.0})
+    heard = reception.hear(packets)
+    assert (heard.positions[-1] + heard.sizes[-1]) / 16 == pytest.approx(12_000, abs=10)
+    assert reception.receiver.stats.jitter.received == 100
+
+
+def test_formats_that_no_stream_can_have_are_unknown() -> None:
+    """A session may announce anything; the call goes on with what can be played."""
+    types = PayloadTypes(
+        {
+            96: PayloadFormat("L16", 16_000, 9),
+            97: PayloadFormat("PCMU", 8_000, 9),
+            98: PayloadFormat("L16", 200_000),
+        }
+    )
+    payloads = ulaw(voice(200))
+    packets = paced(payloads, RtpPacketizer(PCMU, ssrc=1, sequence_number=0))
+    packets[5:5] = [(90, RtpPacket(number, 1, 1, 1, bytes(288))) for number in (96, 97, 98)]
+    reception = Reception(types=types)
+    heard = reception.hear(packets)
+    np.testing.assert_array_equal(heard.audio, decoded(payloads))
+    assert reception.receiver.stats.unknown == 3

@@ -87,8 +87,12 @@ def int16_samples(samples: npt.NDArray[Any], num_channels: int) -> Int16Samples:
     Raises:
         PayloadError: The array is not int16, or has another shape.
     """
-    if samples.dtype != _INT16:
-        raise PayloadError("int16 samples", f"an array of {samples.dtype}")
+    try:
+        dtype = samples.dtype
+    except AttributeError:
+        raise PayloadError("an array of int16 samples", type(samples).__name__) from None
+    if dtype != _INT16:
+        raise PayloadError("int16 samples", f"an array of {dtype}")
     if samples.ndim == 2 and samples.shape[1] == num_channels:
         return samples
     if samples.ndim == 1 and num_channels == 1:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_SEARCH_BYTES = 65_536
 """How much may come before the first page until it is said that this is no Ogg."""
+_MAX_FAILURES = 32
+"""So many pages in a row with a wrong checksum are looked into for pages, and no more."""
 
 
 class OggOpusDemuxer:
@@ -54,6 +56,7 @@ class OggOpusDemuxer:
         "_began",
         "_check_crc",
         "_counts",
+        "_failures",
         "_grouping",
         "_index",
         "_link",
@@ -88,6 +91,7 @@ class OggOpusDemuxer:
         self._skip = 0  # bytes to pass over that belong to a page
         self._pieces: list[int] = []  # the packets of the page in hand
         self._index = 0  # which of them is next
+        self._failures = 0  # checksums that did not hold since one that did
         self._astray = 0  # bytes since the last page that are none
         self._searched = 0
         self._link: Link | None = None
@@ -210,7 +214,11 @@ class OggOpusDemuxer:
                 return at
             if verify and not checksum_holds(data[at:end]):
                 self._counts.bad_checksums += 1
-                return self._pass_over(1, at)
+                self._failures += 1
+                # Heads made to look real may each claim a long page; beyond a few of them what
+                # was checked is passed over as a whole, so that work stays in proportion to bytes.
+                return self._pass_over(1 if self._failures <= _MAX_FAILURES else end - at, at)
+            self._failures = 0
         if self._astray:
             items.append(OggDamage(ContainerError("a page", f"{self._astray} bytes that are none")))
             self._astray = 0

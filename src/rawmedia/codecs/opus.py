@@ -173,9 +173,9 @@ class OpusEncoder:
     """How many packets are lost on the way; the more, the less a frame relies on those before it."""
     dtx: _Setting[bool] = _Setting(_SET_DTX, "True or False", _switch)
     """Whether silence is left out: `encode` then gives ``b""`` for most of its frames. Send nothing
-    for these, but let time go on: the timestamp of the next packet is later by as much, and the
-    receiver, who sees no number missing, conceals the gap, which sounds like the silence that was
-    there. What needs a packet for each frame, such as an Ogg file, leaves this off."""
+    for these, but let time go on: the timestamp of the next packet is later by as much, and a
+    receiver sees no number missing. If it conceals the gap (`OpusDecoder.conceal`, 400 ms at
+    most until the next packet), that sounds like the noise that was there. What needs a packet for each frame, such as an Ogg file, leaves this off."""
     vbr: _Setting[bool] = _Setting(_SET_VBR, "True or False", _switch)
     """Whether a packet is as long as its sound needs; if not, all are of one size."""
     constrained_vbr: _Setting[bool] = _Setting(_SET_VBR_CONSTRAINT, "True or False", _switch)
@@ -290,7 +290,17 @@ class OpusEncoder:
 
     def reset(self) -> None:
         """Forget the audio so far, not the settings; the next frame begins a stream."""
-        self._control(libopus.RESET_STATE)
+        # Not OPUS_RESET_STATE, after which libopus 1.6.1 still remembers some decisions.
+        settings = [each for each in vars(OpusEncoder).values() if isinstance(each, _Setting)]
+        numbers = [(each._request, each._number(self._values[each._name])) for each in settings]
+        opus, form = self._opus, self._format
+        state = opus.encoder_state(
+            form.sample_rate, form.num_channels, libopus.APPLICATIONS[self.application]
+        )
+        for request, number in numbers:
+            opus.lib.opus_encoder_ctl(state, request, self._ffi.cast("int", number))
+        with self._lock:
+            self._state = state
 
     def _control(self, request: int, *numbers: int) -> bool:
         """Tell libopus something, and whether it agrees."""

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from rawmedia.audio.clock_drift import ClockDrift
+from rawmedia.audio.format import MAX_SAMPLE_RATE, AudioFormat
 from rawmedia.codecs.catalog import CODECS
-from rawmedia.errors import ConfigurationError, PacketError, StreamError, StreamTimeoutError
+from rawmedia.errors import (
+    ConfigurationError,
+    PacketError,
+    PayloadError,
+    StreamError,
+    StreamTimeoutError,
+    UnsupportedFormatError,
+)
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.rendering import VoiceRenderer
 from rawmedia.streams.waiting import PENDING, Pending, WaitList, wait_in_task, wait_in_thread
 from rawmedia.wire.jitter import Hole, JitterBuffer, JitterConfig, JitterStats, Received
 from rawmedia.wire.payload_types import PayloadTypes
 from rawmedia.wire.rtp import RtpPacket, is_rtcp
-from rawmedia.wire.sequence import Unwrapper
+from rawmedia.wire.sequence import distance, is_newer
 from rawmedia.wire.telephone_event import TelephoneEventReceiver
 
 if TYPE_CHECKING:
@@ -24,9 +33,12 @@ if TYPE_CHECKING:
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.inbound import InboundAudioStream
     from rawmedia.wire.jitter import Pause
+    from rawmedia.wire.payload_types import PayloadFormat
     from rawmedia.wire.rtp import PacketBytes
     from rawmedia.wire.telephone_event import KeyEvent
 
+_FOLLOWS_WITHIN = 100
+"""Two packets of another clock vouch for each other if no more numbers lie between them."""
 _ROUNDING_MS = 0.001
 """What is due so soon is due: seconds turned into milliseconds and back may be a little less."""
 
@@ -36,11 +48,13 @@ class ReceiverStats:
     """What became of what one sender sent; durations in milliseconds of media time."""
 
     jitter: JitterStats
-    """What the jitter buffer saw."""
+    """What the jitter buffer saw, over all codecs of the call."""
     malformed: int
     """Datagrams that were no RTP packet."""
     rtcp: int
     """Datagrams that were RTCP, passed by."""
+    strays: int
+    """Packets of a clock of another rate that nothing followed; dropped, besides the jitter buffer's."""
     unknown: int
     """Packets whose payload type the session has not announced, or that no codec here decodes."""
     undecodable: int
@@ -70,6 +84,9 @@ class AudioReceiver:
     runs off is followed by resampling. Whatever the bytes are, nothing raises but for
     missing libraries: what can't be used is counted.
 
+    Callbacks of the stream (`on_frame`) and ``on_event`` run under the receiver's lock: while
+    one runs, `receive` waits.
+
     Args:
         stream: Where the audio goes.
         payload_types: What the numbers of payload types mean in this session.
@@ -79,7 +96,8 @@ class AudioReceiver:
         follow_drift: Whether to resample what a sender sends whose clock runs off; where
             nobody plays the audio in real time (a transcript, a recording) there is no need to.
         on_event: Called with each key pressed and each key released (`KeyStarted`, `KeyEnded`),
-            in the thread that brings the packet or runs the receiver; must not wait.
+            in the thread that brings the packet or runs the receiver; must not wait. What it
+            raises comes out of `receive`, `advance`, `run` or `end`, after the packet was taken.
         clock: What arrival is measured by.
 
     Raises:
@@ -104,7 +122,7 @@ class AudioReceiver:
         self._codecs = {
             pt: codecs[each.name.casefold()]
             for pt, each in types.items()
-            if each.name.casefold() in codecs
+            if each.name.casefold() in codecs and _is_playable(each)
         }
         self._voices = {pt: types[pt] for pt in self._codecs}
         self._events = {
@@ -132,7 +150,10 @@ class AudioReceiver:
         self._clock_rate = 0
         self._buffer = self._new_buffer(8_000)
         self._drift = ClockDrift()
-        self._timestamps = Unwrapper(32)
+        self._measured: tuple[int, ...] = ()
+        self._candidate: tuple[RtpPacket, int, float] | None = None
+        self._earlier: JitterStats | None = None
+        self._strays = 0
         self._malformed = self._rtcp = self._unknown = 0
 
     # The transport's end.
@@ -152,21 +173,23 @@ class AudioReceiver:
         with self._lock:
             if self._over:
                 return
+            events: Iterable[KeyEvent] = ()
             spoken = self._voices.get(packet.payload_type)
             if spoken is not None:
-                if spoken.clock_rate != self._clock_rate:
-                    self._begin(spoken.clock_rate)
-                if self._follow_drift:
-                    self._measure(packet, now)
+                if not self._is_of_this_clock(packet, spoken.clock_rate, now * 1000):
+                    return
             elif packet.payload_type in self._events:
-                self._tell(self._events[packet.payload_type].push(packet, now * 1000))
+                events = self._heard(packet, now * 1000)
             elif packet.payload_type not in self._silent:
                 self._unknown += 1
                 return
             self._buffer.push(packet, now * 1000)
+            if self._follow_drift and spoken is not None:
+                self._measure(now * 1000)
             due = self._next_due()
             if due is not None and (self._sleeping_until is None or due < self._sleeping_until):
                 self._waiters.wake_one()
+            self._tell(events)
 
     def advance(self) -> float | None:
         """Give the stream what is due now.
@@ -189,12 +212,19 @@ class AudioReceiver:
     def end(self) -> None:
         """The sender has hung up: give the stream all that is held, and end it. Twice is harmless."""
         with self._lock:
-            if not self._over:
+            if self._over:
+                return
+            try:
+                for events in self._events.values():
+                    self._tell(events.expire(inf))
                 self._render(self._buffer.flush())
-            if not self._over:
-                self._renderer.finish()
-                self._stream.end()
-            self._stop()
+                if not self._over:
+                    self._renderer.finish()
+                    self._stream.end()
+            except StreamError:  # somebody closed the stream before
+                pass
+            finally:
+                self._stop()
 
     def close(self) -> None:
         """Stop, and drop what is held; the stream is left as it is. Twice is harmless."""
@@ -205,6 +235,8 @@ class AudioReceiver:
 
     def run(self) -> None:
         """Give the stream what becomes due, in this thread, until the receiver or the stream is over.
+
+        That somebody closed the stream is noticed with the next audio; `close` ends it at once.
 
         Raises:
             MissingDependencyError: A codec's library is not installed.
@@ -222,7 +254,8 @@ class AudioReceiver:
         with self._lock:
             renderer = self._renderer
             return ReceiverStats(
-                jitter=self._buffer.stats,
+                jitter=_together(self._earlier, self._buffer.stats),
+                strays=self._strays,
                 malformed=self._malformed,
                 rtcp=self._rtcp,
                 unknown=self._unknown,
@@ -258,14 +291,52 @@ class AudioReceiver:
             self._malformed += 1
             return None
 
-    def _begin(self, clock_rate: int) -> None:
-        """The sender's clock has another rate than before: its timestamps are another timeline."""
+    def _heard(self, packet: RtpPacket, now_ms: float) -> Iterable[KeyEvent]:
+        """What a telephone event's packet tells; one that is none still takes its sequence number."""
+        try:
+            return self._events[packet.payload_type].push(packet, now_ms)
+        except PayloadError:
+            self._malformed += 1
+            return ()
+
+    def _is_of_this_clock(self, packet: RtpPacket, clock_rate: int, now_ms: float) -> bool:
+        """Whether a voice's packet belongs into the buffer that there is, or one that begins with it.
+
+        A clock of another rate is believed when a second packet follows the first, as the jitter
+        buffer believes a new sender: one that is forged, flipped or late changes nothing.
+        """
+        if clock_rate == self._clock_rate:
+            self._candidate = None
+            return True
+        first, self._candidate = self._candidate, (packet, clock_rate, now_ms)
         if self._clock_rate:
-            self._render(self._buffer.flush())
-        self._clock_rate = clock_rate
-        self._buffer = self._new_buffer(clock_rate)
-        self._drift, self._timestamps = ClockDrift(), Unwrapper(32)
-        self._renderer.begin_timeline(clock_rate)
+            newest = self._buffer.newest
+            late = (
+                newest is not None
+                and newest.ssrc == packet.ssrc
+                and not is_newer(packet.sequence_number, newest.sequence_number & 0xFFFF)
+            )
+            if late or first is None or not _follows(packet, clock_rate, first):
+                self._strays += 1
+                return False
+            self._strays -= 1
+        self._candidate = None
+        self._begin(clock_rate, now_ms if first is None else first[2])
+        if first is not None:
+            self._buffer.push(first[0], first[2])
+        return True
+
+    def _begin(self, clock_rate: int, now_ms: float) -> None:
+        """The sender's clock has another rate than before: its timestamps are another timeline."""
+        old, buffer = self._buffer, self._new_buffer(clock_rate)
+        pause_ms = 0.0
+        if self._clock_rate:
+            self._render(old.flush())
+            pause_ms = old.elapsed_ms(now_ms) - self._renderer.position_ms
+            self._earlier = _together(self._earlier, old.stats)
+        self._clock_rate, self._buffer = clock_rate, buffer
+        # What is less than a packet is the jitter of its arrival.
+        self._renderer.begin_timeline(clock_rate, pause_ms=pause_ms if pause_ms > 20 else 0.0)
 
     def _new_buffer(self, clock_rate: int) -> JitterBuffer:
         return JitterBuffer(
@@ -281,10 +352,15 @@ class AudioReceiver:
             return 0
         return codec.ticks(packet.payload, self._voices[packet.payload_type].num_channels)
 
-    def _measure(self, packet: RtpPacket, now: float) -> None:
-        """Learn how fast the sender's clock runs."""
-        media = self._timestamps.unwrap(packet.timestamp)
-        self._drift.push(now * 1000, media * 1000 / self._clock_rate)
+    def _measure(self, now_ms: float) -> None:
+        """Learn how fast the sender's clock runs, from packets that the buffer believes."""
+        newest = self._buffer.newest
+        if newest is None or newest[:3] == self._measured:
+            return
+        if newest[:2] != self._measured[:2]:
+            self._drift = ClockDrift()
+        self._measured = newest[:3]
+        self._drift.push(now_ms, now_ms - newest.transit_ms)
 
     def _render(self, items: Iterable[Received | Hole | Pause]) -> None:
         try:
@@ -298,15 +374,41 @@ class AudioReceiver:
 
     def _play(self, item: Received) -> None:
         spoken = self._voices[item.packet.payload_type]
-        if item.restart:
-            self._drift, self._timestamps = ClockDrift(), Unwrapper(32)
-        elif self._drift.ppm is not None:
+        if self._drift.ppm is not None:
             self._renderer.drift_ppm = self._drift.ppm
         self._renderer.play(item.packet, item.position, spoken, restart=item.restart)
 
     def _stop(self) -> None:
         self._over = True
         self._waiters.wake_all()
+
+
+def _is_playable(format: PayloadFormat) -> bool:
+    """Whether there can be a stream of it; a session may announce anything."""
+    try:
+        AudioFormat(format.sample_rate, format.num_channels)
+    except UnsupportedFormatError:
+        return False
+    return 1_000 <= format.clock_rate <= MAX_SAMPLE_RATE
+
+
+def _follows(packet: RtpPacket, clock_rate: int, first: tuple[RtpPacket, int, float]) -> bool:
+    before, rate, _ = first
+    step = distance(packet.sequence_number, before.sequence_number)
+    return rate == clock_rate and before.ssrc == packet.ssrc and 0 < step <= _FOLLOWS_WITHIN
+
+
+def _together(earlier: JitterStats | None, now: JitterStats) -> JitterStats:
+    """The books of two buffers one after the other; what is not counted is the later one's."""
+    if earlier is None:
+        return now
+    levels = {"buffered", "jitter_ms", "delay_ms", "target_ms"}
+    counted = {
+        each.name: getattr(earlier, each.name) + getattr(now, each.name)
+        for each in fields(now)
+        if each.name not in levels
+    }
+    return replace(now, **counted)
 
 
 class _Rendering:

@@ -71,8 +71,14 @@ class VoiceRenderer:
         if self._drift is not None:
             self._drift.ppm = ppm
 
-    def begin_timeline(self, clock_rate: int) -> None:
-        """From here on positions count from 0 at this rate, right after what came before."""
+    @property
+    def position_ms(self) -> float:
+        """Where the next sample belongs that follows without a gap, since the timeline began."""
+        return self._end / self._ticks_per_ms
+
+    def begin_timeline(self, clock_rate: int, *, pause_ms: float = 0.0) -> None:
+        """From here on positions count from 0 at this rate, after what came before and a pause."""
+        self._owed_ms += pause_ms
         self._ticks_per_ms = clock_rate / 1000
         self._end = 0
         self._packet_ticks = round(_USUAL_MS * self._ticks_per_ms)
@@ -149,7 +155,11 @@ class VoiceRenderer:
     def finish(self) -> None:
         """Give out what the resampler holds; nothing follows, or something else does."""
         if self._drift is not None and self._decoder is not None:
-            self._push(self._drift.flush(), self._decoder.format, 0.0)
+            rest = self._drift.flush()
+            if len(rest):
+                self._push(rest, self._decoder.format, 0.0)
+                # What the resampler is late by was given as silence when the stretch began.
+                self._owed_ms -= self._drift.delay_samples * 1000 / self._decoder.format.sample_rate
 
     def _decoder_for(self, payload_type: int, format: PayloadFormat) -> Decoder:
         """The decoder in use, or a new one where the sender changes its codec in mid-call."""
@@ -172,6 +182,7 @@ class VoiceRenderer:
         if self._drift is not None:
             if gap_ms:
                 self.finish()  # what it holds belongs before the gap
+                gap_ms /= 1 + self._drift_ppm * 1e-6  # of this machine's time, as the audio is
             samples = self._drift.push(samples)
         self._push(samples, decoder.format, gap_ms)
         self._end = position + ticks
@@ -179,11 +190,11 @@ class VoiceRenderer:
     def _push(self, samples: Int16Samples, format: AudioFormat, gap_ms: float) -> None:
         gap_ms += self._owed_ms
         position = None
-        if gap_ms:
+        if gap_ms > 0:
             position = self._stream.stats.position + self._stream.format.samples(gap_ms)
         try:
             self._stream.push(AudioFrame(samples, format), position)
-            self._owed_ms = 0.0
+            self._owed_ms = min(0.0, gap_ms)
         except StreamOverflowError:
             ms = len(samples) * 1000 / format.sample_rate
             self.refused_ms += ms

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import inf, isnan
 from sys import float_info
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rawmedia.errors import ConfigurationError
 from rawmedia.wire.delay import DelayEstimator
 from rawmedia.wire.jitter_config import JitterConfig
 from rawmedia.wire.jitter_items import Counts, Hole, Item, JitterStats, Pause, Received
 from rawmedia.wire.sequence import TIMESTAMP_BITS, distance
-from rawmedia.wire.timeline import MAX_DROPOUT, MAX_PACKET_MS, Timeline
+from rawmedia.wire.timeline import MAX_DROPOUT, MAX_PACKET_MS, MIN_PACKET_MS, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -30,6 +30,18 @@ _STRAGGLER_MS = 1_000.0
 _CATCH_UP = 0.25
 """Milliseconds of delay given back per millisecond, so that audio leaves a quarter faster."""
 _DEFAULTS = JitterConfig()
+
+
+class Newest(NamedTuple):
+    """The packet sent last of those that were believed."""
+
+    timeline: int
+    """How many timelines began before its own."""
+    ssrc: int
+    sequence_number: int
+    """Does not wrap."""
+    transit_ms: float
+    """When it arrived, less its media time on its timeline: the slope of many is the drift of the clocks."""
 
 
 class JitterBuffer:
@@ -91,6 +103,7 @@ class JitterBuffer:
         "_events",
         "_first_target_ms",
         "_max_packet",
+        "_min_packet",
         "_offset_ms",
         "_ready",
         "_retired",
@@ -116,6 +129,7 @@ class JitterBuffer:
         self._duration_of = duration_of
         self._tick_ms = 1_000 / clock_rate
         self._max_packet = round(MAX_PACKET_MS / self._tick_ms)
+        self._min_packet = round(MIN_PACKET_MS / self._tick_ms)
         self._counts = Counts()
         self._timeline: Timeline | None = None
         self._estimator = self._new_estimator()
@@ -137,6 +151,23 @@ class JitterBuffer:
         if self._timeline is None:
             return self._target_ms
         return self._offset_ms - self._estimator.baseline_ms
+
+    @property
+    def newest(self) -> Newest | None:
+        """What was sent last and fits what came before; None before the first packet."""
+        timeline = self._timeline
+        if timeline is None:
+            return None
+        return Newest(
+            self._counts.restarts, timeline.ssrc, timeline.newest, timeline.newest_transit_ms
+        )
+
+    def elapsed_ms(self, now_ms: float) -> float:
+        """What position, in ms, the least late packet would have that arrives now; 0 before the first."""
+        timeline = self._timeline
+        if timeline is None:
+            return 0.0
+        return now_ms - self._estimator.baseline_ms + timeline.shift * self._tick_ms
 
     @property
     def target_ms(self) -> float:
@@ -281,7 +312,7 @@ class JitterBuffer:
         else:
             duration = max(0, min(duration_of(packet), self._max_packet))
             if duration:
-                timeline.packet_ticks = duration
+                timeline.packet_ticks = max(duration, self._min_packet)
         timeline.mark(number)
         packet_ms = timeline.packet_ticks * self._tick_ms
         self._estimator.add(transit_ms, now_ms, packet_ms)
@@ -379,7 +410,7 @@ class JitterBuffer:
         old.give(inf, self._offset_ms, self._ready)
         position = old.end_position
         # What the old timeline's clock says, if that is later: while it was silent, time passed.
-        elapsed = int((now_ms - self._estimator.baseline_ms) / self._tick_ms) + old.shift
+        elapsed = int(self.elapsed_ms(now_ms) / self._tick_ms)
         if elapsed > position:
             self._ready.append(self._counts.pause(position, elapsed - position))
             position = elapsed
@@ -419,6 +450,7 @@ __all__ = [
     "JitterBuffer",
     "JitterConfig",
     "JitterStats",
+    "Newest",
     "Pause",
     "Received",
 ]
