@@ -1,7 +1,9 @@
-"""What tests of programs on rawmedia need: fakes, signals, comparisons and virtual time.
+"""What tests of programs on rawmedia need: fakes, signals, comparisons, checks and virtual time.
 
 Each name is loaded when it is first used. It all needs numpy and nothing else, but for a
-`FakeLeg` that is given a file.
+`FakeLeg` that is given a file. `rawmedia.testing.checks` has the conformance checks,
+`rawmedia.testing.strategies` what hypothesis draws from, `rawmedia.testing.azure_emulator` a local
+Azure Speech service; the pytest plugin is there once the package is installed.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from typing import TYPE_CHECKING
 from rawmedia.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from rawmedia.testing.assertions import assert_no_gap, assert_said
+    from rawmedia.testing.calls import FakeCall
     from rawmedia.testing.clock import ScaledClock, VirtualClock
-    from rawmedia.testing.compare import assert_same_audio, snr_db
+    from rawmedia.testing.compare import AudioDiffersError, assert_same_audio, snr_db
     from rawmedia.testing.legs import FakeLeg, Lost
     from rawmedia.testing.network import GilbertElliott, LossyLink
+    from rawmedia.testing.party import CallHappening, FakeParty, HangsUp, Mutes, Presses, Says
     from rawmedia.testing.script import (
         ScriptedCrash,
         ScriptedEvent,
@@ -26,10 +31,36 @@ if TYPE_CHECKING:
     from rawmedia.testing.translators import EchoTranslator, ScriptedTranslator
 
 _HOMES = {
-    "rawmedia.testing.clock": ("ScaledClock", "VirtualClock"),
-    "rawmedia.testing.compare": ("assert_same_audio", "snr_db"),
-    "rawmedia.testing.legs": ("FakeLeg", "Lost"),
-    "rawmedia.testing.network": ("GilbertElliott", "LossyLink"),
+    "rawmedia.testing.assertions": (
+        "assert_no_gap",
+        "assert_said",
+    ),
+    "rawmedia.testing.calls": ("FakeCall",),
+    "rawmedia.testing.clock": (
+        "ScaledClock",
+        "VirtualClock",
+    ),
+    "rawmedia.testing.compare": (
+        "AudioDiffersError",
+        "assert_same_audio",
+        "snr_db",
+    ),
+    "rawmedia.testing.legs": (
+        "FakeLeg",
+        "Lost",
+    ),
+    "rawmedia.testing.network": (
+        "GilbertElliott",
+        "LossyLink",
+    ),
+    "rawmedia.testing.party": (
+        "CallHappening",
+        "FakeParty",
+        "HangsUp",
+        "Mutes",
+        "Presses",
+        "Says",
+    ),
     "rawmedia.testing.script": (
         "ScriptedCrash",
         "ScriptedEvent",
@@ -37,19 +68,36 @@ _HOMES = {
         "ScriptedUtterance",
     ),
     "rawmedia.testing.scripted_translation": ("ScriptedTranslation",),
-    "rawmedia.testing.signals": ("in_frames", "joined", "noise", "silence", "speech_like", "tone"),
-    "rawmedia.testing.translators": ("EchoTranslator", "ScriptedTranslator"),
+    "rawmedia.testing.signals": (
+        "in_frames",
+        "joined",
+        "noise",
+        "silence",
+        "speech_like",
+        "tone",
+    ),
+    "rawmedia.testing.translators": (
+        "EchoTranslator",
+        "ScriptedTranslator",
+    ),
 }
-
 
 __getattr__, __dir__ = lazy_names(globals(), _HOMES)
 
 __all__ = [
+    "AudioDiffersError",
+    "CallHappening",
     "EchoTranslator",
+    "FakeCall",
     "FakeLeg",
+    "FakeParty",
     "GilbertElliott",
+    "HangsUp",
     "LossyLink",
     "Lost",
+    "Mutes",
+    "Presses",
+    "Says",
     "ScaledClock",
     "ScriptedCrash",
     "ScriptedEvent",
@@ -58,6 +106,8 @@ __all__ = [
     "ScriptedTranslator",
     "ScriptedUtterance",
     "VirtualClock",
+    "assert_no_gap",
+    "assert_said",
     "assert_same_audio",
     "in_frames",
     "joined",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import selectors
+import threading
 import time
+from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rawmedia.errors import ClockError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Coroutine, Mapping
     from concurrent.futures import Executor
 
@@ -20,6 +23,13 @@ T = TypeVar("T")
 # A job in a thread that takes longer than this of real time is reported instead of waited for.
 _THREAD_PATIENCE_S = 60.0
 _MAX_TASKS_NAMED = 8
+# As many as asyncio's own pool has at most.
+_MAX_THREADS = 32
+# Longer than a week of virtual time nothing runs unless it is asked to.
+_LIMIT_S = 7 * 86_400.0
+# So many turns of the loop at one moment of virtual time are some minutes of real time, in which
+# something goes round and round.
+_MAX_TURNS = 20_000_000
 
 
 class VirtualClock:
@@ -29,9 +39,30 @@ class VirtualClock:
     its computing does, and every run takes the same steps. ``asyncio.sleep``,
     ``asyncio.timeout`` and the library's own timeouts all count in it.
 
+    Other runners take ``new_event_loop`` as their factory of loops::
+
+        asyncio.run(main(), loop_factory=clock.new_event_loop)  # Python 3.12
+        asyncio.Runner(loop_factory=clock.new_event_loop)
+        anyio.run(main, backend_options={"loop_factory": clock.new_event_loop})
+
+
+        @pytest.fixture  # anyio's plugin for pytest
+        def anyio_backend(clock: VirtualClock) -> tuple[str, dict[str, object]]:
+            return "asyncio", {"loop_factory": clock.new_event_loop}
+
+
+        def pytest_asyncio_loop_factories(config, item):  # pytest-asyncio from 1.4 on
+            return {"virtual": VirtualClock().new_event_loop}
+
+    Where a runner makes the clock out of sight, ``VirtualClock.running()`` finds it.
+
     Work that real time rules can't take part: sockets and processes are refused with a
-    ``ClockError``, as is a thread that waits on a stream. Jobs in the loop's executor
-    (``asyncio.to_thread``) may run; time stands still meanwhile.
+    ``ClockError``, as is a thread that waits on a stream of this clock. Jobs in threads that the
+    loop knows of (``asyncio.to_thread``, the loop's executor, ``anyio.to_thread``) may run, and
+    time stands still meanwhile; one that takes longer than a minute of real time is an error,
+    as when it waits on a stream of another clock. Nothing hangs: where everything waits and no
+    timer is set, where time passes for more than a week, and where something turns round
+    and round at one moment, a ``ClockError`` says who.
     """
 
     def __init__(self, start: float = 0.0) -> None:
@@ -40,6 +71,21 @@ class VirtualClock:
     def now(self) -> float:
         """Seconds of virtual time."""
         return self._now
+
+    @staticmethod
+    def running() -> VirtualClock:
+        """The clock of the running event loop.
+
+        Raises:
+            ClockError: That loop is on no virtual clock.
+            RuntimeError: No loop is running.
+        """
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualLoop):
+            raise ClockError(
+                "the running event loop is on real time; make it with VirtualClock.new_event_loop"
+            )
+        return loop.clock
 
     async def sleep_until(self, when: float) -> None:
         """Return when virtual time is ``when``.
@@ -82,7 +128,7 @@ class VirtualClock:
             "use the async door (arecv, asend, adrain), or a ScaledClock for threads"
         )
 
-    def run(self, main: Coroutine[Any, Any, T], *, limit: float = 7 * 86_400.0) -> T:
+    def run(self, main: Coroutine[Any, Any, T], *, limit: float = _LIMIT_S) -> T:
         """Run a coroutine to its end on an event loop of this clock.
 
         Args:
@@ -96,9 +142,13 @@ class VirtualClock:
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(self, limit)) as runner:
             return runner.run(main)
 
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """An event loop on this clock, for runners that want a factory."""
-        return VirtualLoop(self)
+    def new_event_loop(self, *, limit: float = _LIMIT_S) -> asyncio.AbstractEventLoop:
+        """An event loop on this clock, for runners that want a factory.
+
+        Args:
+            limit: Seconds of virtual time after which what runs on it counts as endless.
+        """
+        return VirtualLoop(self, limit)
 
     def _require_loop(self) -> VirtualLoop:
         loop = asyncio.get_running_loop()
@@ -112,10 +162,13 @@ class VirtualClock:
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop that moves its clock instead of waiting."""
 
-    def __init__(self, clock: VirtualClock, limit: float = float("inf")) -> None:
+    def __init__(self, clock: VirtualClock, limit: float = _LIMIT_S) -> None:
         self.clock = clock
         self._limit = clock.now() + limit
         self._jobs = 0
+        self._turns = 0
+        self._workers = _Workers()
+        self._patient = True
         super().__init__(_JumpingSelector(self))
         self._clock_resolution = 1e-9
 
@@ -127,18 +180,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Run a job in a thread; virtual time stands still until it is done."""
-        job = super().run_in_executor(executor, func, *args)
+        if executor is None:
+            job = asyncio.wrap_future(self._workers.submit(partial(func, *args)), loop=self)
+        else:
+            job = super().run_in_executor(executor, func, *args)
         self._jobs += 1
         job.add_done_callback(self._job_done)
         return job
 
-    async def shutdown_default_executor(self, *args: Any) -> None:
-        """Wait for the threads of the executor, in real time."""
+    async def shutdown_default_executor(self, *_args: Any) -> None:
+        """Wait for jobs in threads that are still running, in real time, unless one of them hangs."""
         self._jobs += 1
         try:
-            await super().shutdown_default_executor(*args)
+            while self._patient and (unfinished := self._workers.unfinished()):
+                await asyncio.wait([asyncio.wrap_future(job, loop=self) for job in unfinished])
         finally:
             self._jobs -= 1
+
+    def _busy(self) -> bool:
+        """Whether a thread computes something that the loop waits for."""
+        if self._jobs or threading.active_count() == 1:
+            return bool(self._jobs)
+        return any(map(self._works_for_anyio, threading.enumerate()))
+
+    def _works_for_anyio(self, thread: object) -> bool:
+        """Whether it is a worker of `anyio.to_thread` for this loop, and is not idle."""
+        if getattr(thread, "loop", None) is not self:
+            return False
+        idle = getattr(thread, "idle_workers", None)
+        return idle is not None and thread not in idle and not getattr(thread, "stopping", False)
 
     async def subprocess_exec(self, *_args: Any, **_kwargs: Any) -> Any:
         """Refuse: a process lives in real time."""
@@ -170,10 +240,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 "everything waits, no timer is set, and real threads and sockets have no part in "
                 f"virtual time: {self._waiting()}"
             )
+        self._turns = 0
         self.clock._now = max(self.clock._now, timers[0].when())
         if self.clock._now > self._limit:
             raise ClockError(
                 f"still running after {self._limit:g} s of virtual time: {self._waiting()}"
+            )
+
+    def _turn(self) -> None:
+        """Count what is done without time passing, which may be much but not endless."""
+        self._turns += 1
+        if self._turns > _MAX_TURNS:
+            self._turns = 0
+            raise ClockError(
+                f"virtual time has stood still at {self.clock.now():g} s for {_MAX_TURNS} turns of "
+                f"the loop, while something always had more to do: {self._waiting()}"
             )
 
     def _waiting(self) -> str:
@@ -182,6 +263,60 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if len(tasks) > _MAX_TASKS_NAMED:
             places.append(f"{len(tasks) - _MAX_TASKS_NAMED} more")
         return "; ".join(places) or "no task is left"
+
+
+class _Workers:
+    """Threads that do jobs and don't keep a process from ending.
+
+    asyncio's own pool does: a job that waits for ever would turn the error that says so into an
+    interpreter that never exits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[concurrent.futures.Future[Any], Callable[[], Any]]] = deque()
+        self._unfinished: set[concurrent.futures.Future[Any]] = set()
+        self._count = 0
+
+    def submit(self, call: Callable[[], T]) -> concurrent.futures.Future[T]:
+        """Have a job done by a thread, when one is free."""
+        job: concurrent.futures.Future[T] = concurrent.futures.Future()
+        with self._lock:
+            self._waiting.append((job, call))
+            self._unfinished.add(job)
+            start = self._count < _MAX_THREADS
+            self._count += start
+        if start:
+            threading.Thread(target=self._work, name="job of a virtual loop", daemon=True).start()
+        return job
+
+    def unfinished(self) -> list[concurrent.futures.Future[Any]]:
+        """The jobs that wait or run."""
+        with self._lock:
+            return list(self._unfinished)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._count -= 1
+                    return
+                job, call = self._waiting.popleft()
+            try:
+                if job.set_running_or_notify_cancel():
+                    _do(job, call)
+            finally:
+                with self._lock:
+                    self._unfinished.discard(job)
+
+
+def _do(job: concurrent.futures.Future[T], call: Callable[[], T]) -> None:
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the job is awaited
+        job.set_exception(error)
+    else:
+        job.set_result(result)
 
 
 def _place(task: asyncio.Task[Any]) -> str:
@@ -205,12 +340,15 @@ class _JumpingSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._real.select(0)
         if ready or timeout == 0:
+            self._loop._turn()
             return ready
-        if self._loop._jobs:
+        if self._loop._busy():
             ready = self._real.select(_THREAD_PATIENCE_S)
             if not ready:
+                self._loop._patient = False
                 raise ClockError(
-                    f"a job in a thread took more than {_THREAD_PATIENCE_S:g} s of real time"
+                    f"a job in a thread took more than {_THREAD_PATIENCE_S:g} s of real time; "
+                    "if it waits on a stream of another clock, give the stream this one"
                 )
             return ready
         self._loop._jump()

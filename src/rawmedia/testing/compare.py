@@ -26,6 +26,22 @@ _BLOCK_MS = 10.0
 _MAX_STRETCHES = 5
 
 
+class AudioDiffersError(AssertionError):
+    """Audio did not come as it should; the text says where and by how much it differs.
+
+    Attributes:
+        expected: What it should be, on one timeline with ``got``.
+        got: What it is: aligned, and as long as ``expected``, silence where one had no audio.
+    """
+
+    def __init__(self, account: str, expected: AudioFrame, got: AudioFrame) -> None:
+        super().__init__(account, expected, got)
+        self.account, self.expected, self.got = account, expected, got
+
+    def __str__(self) -> str:
+        return self.account
+
+
 def snr_db(
     expected: Audio, got: Audio, *, align_ms: float = 0.0, format: AudioFormat | None = None
 ) -> float:
@@ -70,13 +86,18 @@ def assert_same_audio(
         format: Of arrays; needed where neither is a frame.
 
     Raises:
-        AssertionError: It is worse; the text names the stretches that differ most.
+        AudioDiffersError: It is worse; an ``AssertionError`` whose text names the stretches that
+            differ most.
         FormatMismatchError: They are in different formats.
         ConfigurationError: Nobody says what the format is.
     """
     comparison = _Comparison.of(expected, got, align_ms, format)
     if comparison.snr_db() < snr_db:
-        raise AssertionError(comparison.account(snr_db))
+        raise AudioDiffersError(
+            comparison.account(snr_db),
+            comparison.frame(comparison.expected),
+            comparison.frame(comparison.got),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +140,10 @@ class _Comparison:
     def snr_db(self) -> float:
         """Signal to noise over everything."""
         return _ratio_db(self.expected, self.got)
+
+    def frame(self, wave: Wave) -> AudioFrame:
+        """One of the two, as the audio that it was."""
+        return AudioFrame(wave.astype(np.int16), self.format)
 
     def account(self, asked_db: float) -> str:
         """What is wrong, in words."""
@@ -209,4 +234,4 @@ def _ratio_db(expected: Wave, got: Wave) -> float:
     return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
-__all__ = ["Audio", "assert_same_audio", "snr_db"]
+__all__ = ["Audio", "AudioDiffersError", "assert_same_audio", "snr_db"]

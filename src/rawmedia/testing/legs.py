@@ -121,7 +121,7 @@ class FakeLeg(CallLeg):
             if isinstance(each, Lost):
                 self._to_say.append(self.inbound.format.samples(each.duration_ms))
             else:
-                self._to_say.append(memoryview(self._converted(each)))
+                self._to_say.append(memoryview(converted(each, self.inbound.format)))
 
     def hang_up(self) -> None:
         """Leave: what was said stays readable, what was not yet heard never is. Twice is harmless."""
@@ -215,17 +215,30 @@ class FakeLeg(CallLeg):
             self.inbound.push(bytes(len(samples)) if self.muted else samples, position=self._said)
         self._said += len(samples) // self.inbound.format.bytes_per_instant
 
-    def _converted(self, audio: AudioFrame | npt.NDArray[Any] | str | os.PathLike[str]) -> bytes:
-        if isinstance(audio, str | os.PathLike):
-            # Needs the package soundfile, which the rest of this does not.
-            from rawmedia.files import AudioFileReader
 
-            with AudioFileReader(audio) as reader:
-                converter = FormatConverter(reader.format, self.inbound.format)
-                return b"".join([*map(converter.push, reader), converter.flush()])
-        frame = audio if isinstance(audio, AudioFrame) else AudioFrame(audio, self.inbound.format)
-        converter = FormatConverter(frame.format, self.inbound.format)
-        return converter.push(frame) + converter.flush()
+def converted(
+    audio: AudioFrame | npt.NDArray[Any] | str | os.PathLike[str], format: AudioFormat
+) -> bytes:
+    """All of a piece of audio as interleaved int16 of a format.
+
+    Args:
+        audio: A frame of any format, int16 samples in ``format``, or the path of a file.
+        format: What is wanted.
+
+    Raises:
+        PayloadError: An array is not int16 or has the wrong shape.
+        UnreadableFileError: A path leads to no audio.
+    """
+    if isinstance(audio, str | os.PathLike):
+        # Needs the package soundfile, which the rest of this does not.
+        from rawmedia.files import AudioFileReader
+
+        with AudioFileReader(audio) as reader:
+            converter = FormatConverter(reader.format, format)
+            return b"".join([*map(converter.push, reader), converter.flush()])
+    frame = audio if isinstance(audio, AudioFrame) else AudioFrame(audio, format)
+    converter = FormatConverter(frame.format, format)
+    return converter.push(frame) + converter.flush()
 
 
-__all__ = ["FakeLeg", "Lost", "Said"]
+__all__ = ["FakeLeg", "Lost", "Said", "converted"]
