@@ -200,7 +200,7 @@ def test_links_have_seeds_that_follow_from_the_test_and_are_told_when_it_fails(r
         for result in results
     ]
     assert told[0] == told[1]
-    seeds = told[0][-1] if "seeds" in told[0][-1] else told[0][0]
+    (seeds,) = (line for line in told[0] if "had the seeds" in line)
     first, second = map(int, seeds.split("seeds ")[1].split(", "))
     assert second == first + 1
 

@@ -3,7 +3,7 @@
 Each name is loaded when it is first used. It all needs numpy and nothing else, but for a
 `FakeLeg` that is given a file. `rawmedia.testing.checks` has the conformance checks,
 `rawmedia.testing.strategies` what hypothesis draws from, `rawmedia.testing.azure_emulator` a local
-Azure Speech service; the pytest plugin is there once the package is installed.
+Azure Speech service, and `rawmedia.testing.pytest_plugin` fixtures for pytest.
 """
 
 from __future__ import annotations
