@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from azure_kit import HELLO, NOISE, request, rest, send, translator, wait_for_recognizers
 from hypothesis import given
@@ -16,8 +18,14 @@ from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.testing.azure_emulator import Abort, AzureSpeechEmulator
 from rawmedia.translators.azure import passing
 from rawmedia.translators.azure.blocks import BlockWriter
+from rawmedia.translators.azure.gathered import Gathered
 from rawmedia.translators.azure.passing import PassingQueue
 from rawmedia.translators.events import FinalTranslation, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rawmedia.translators.azure.translation import AzureTranslation
 
 
 @given(st.lists(st.tuples(st.binary(max_size=25), st.booleans()), max_size=30))
@@ -43,11 +51,12 @@ def test_blocks_are_whole_whatever_the_pieces_and_nothing_is_lost(
 def test_frames_that_pass_a_queue_by_are_checked_as_those_that_do_not() -> None:
     async def main() -> None:
         queue = PassingQueue("azure", (SPEECH,), 1_000, SYSTEM_CLOCK)
-        queue.pass_by(NOISE)
+        queue.check(NOISE)
+        queue.note(NOISE)
         with pytest.raises(PayloadError, match="sample 320"):
-            queue.pass_by(NOISE)
+            queue.check(NOISE)
         with pytest.raises(FormatMismatchError):
-            queue.pass_by(AudioFrame(bytes(320), TELEPHONY, 320))
+            queue.check(AudioFrame(bytes(320), TELEPHONY, 320))
         assert queue.is_idle
         await queue.put(NOISE.at(320))
         assert not queue.is_idle
@@ -60,7 +69,7 @@ def test_frames_that_pass_a_queue_by_are_checked_as_those_that_do_not() -> None:
         queue.end()
         assert not queue.is_idle
         with pytest.raises(TranslatorClosedError):
-            queue.pass_by(NOISE.at(640))
+            queue.check(NOISE.at(640))
 
     asyncio.run(main())
 
@@ -93,6 +102,141 @@ def test_either_way_gives_the_same(shortly: bool, monkeypatch: pytest.MonkeyPatc
         assert events[-1] == Progress(3_002)
         stats = translation.stats
         assert (stats.losses, stats.lost_samples, stats.settled_samples) == (1, 0, 48_032)
+
+    asyncio.run(main())
+    wait_for_recognizers()
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=20), st.integers(2, 60), st.data())
+def test_what_is_gathered_is_what_was_taken(
+    lengths: list[int], wanted: int, data: st.DataObject
+) -> None:
+    """Whatever the lengths, a longer frame holds the same samples at the same place; nothing else follows."""
+    gathered = Gathered()
+    assert gathered.take() is None
+    assert gathered.duration_ms == 0
+    wanted = max(wanted, lengths[0] + 1)
+    start = data.draw(st.integers(0, 1_000))
+    first, *others = lengths
+    frame = AudioFrame(bytes(range(first)) * 2, SPEECH, start)
+    gathered.begin(frame, wanted)
+    sent, end = bytes(frame), frame.end
+    for length in others:
+        if not gathered.missing:
+            break
+        assert not gathered.add(AudioFrame(b"no", SPEECH, end + 1)), "there is a gap"
+        assert not gathered.add(AudioFrame(b"no", TELEPHONY, end)), "it is something else"
+        frame = AudioFrame(np.arange(length, dtype=np.int16), SPEECH, end)
+        assert gathered.add(frame)
+        sent, end = sent + bytes(frame), frame.end
+        assert gathered.missing == max(0, wanted - (end - start))
+    assert gathered.duration_ms == SPEECH.duration_ms(end - start)
+    assert gathered.take() == AudioFrame(sent, SPEECH, start)
+    assert gathered.missing == gathered.duration_ms == 0
+    assert gathered.take() is None
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.002)
+
+
+async def _runs(translation: AzureTranslation) -> None:
+    """Wait until the first frame can take the short way."""
+    inner: Any = translation._inner
+    await _until(inner._open_session)
+
+
+def _received_ms(translation: AzureTranslation) -> float:
+    return SPEECH.duration_ms(translation.stats.received_samples)
+
+
+def test_frames_are_handed_on_when_the_sdk_can_send_what_they_hold() -> None:
+    """A hundred milliseconds, counted from the start, so that no block waits because of us."""
+
+    async def main() -> None:
+        async with (
+            AzureSpeechEmulator([HELLO]) as emulator,
+            await translator(emulator).open(request(speech=False)) as translation,
+        ):
+            await _runs(translation)
+            handed = []
+            for at in range(0, 160, 20):
+                await send(translation, 20, at)
+                assert translation.pending_ms == at + 20 - _received_ms(translation)
+                handed.append(_received_ms(translation))
+            assert handed == [0, 0, 0, 0, 100, 100, 100, 100]
+            await translation.send(AudioFrame(bytes(60 * 32), SPEECH, 160 * 16))
+            assert _received_ms(translation) == 220
+            await send(translation, 60, 220)
+            assert _received_ms(translation) == 220
+            await send(translation, 20, 280)
+            assert _received_ms(translation) == 300, "20 ms of the block were there"
+            await send(translation, 20, 320)
+            await send(translation, 20, 400)
+            assert _received_ms(translation) == 320, "what does not follow begins anew"
+            with pytest.raises(PayloadError, match="sample 6720"):
+                await send(translation, 20, 400)
+            with pytest.raises(FormatMismatchError):
+                await send(translation, 20, 840, format=TELEPHONY)
+            assert _received_ms(translation) == 340
+
+    asyncio.run(main())
+    wait_for_recognizers()
+
+
+def test_what_is_gathered_is_handed_on_when_nothing_follows() -> None:
+    """A caller who is muted must not leave the rest of his last word with us."""
+
+    async def main() -> None:
+        async with (
+            AzureSpeechEmulator([HELLO]) as emulator,
+            await translator(emulator).open(request(speech=False)) as translation,
+        ):
+            await _runs(translation)
+            await send(translation, 20)
+            assert translation.pending_ms == 20
+            await _until(lambda: not translation.pending_ms)
+            assert _received_ms(translation) == 20
+            for verb in (translation.commit, translation.interrupt, translation.end_input):
+                await send(translation, 20, at := round(_received_ms(translation)))
+                assert _received_ms(translation) == at
+                await verb()
+                assert _received_ms(translation) == at + 20
+
+    asyncio.run(main())
+    wait_for_recognizers()
+
+
+def test_what_is_gathered_survives_the_connection_and_not_the_translation() -> None:
+    """It is kept for the next connection as all else is; who closes wants nothing more."""
+
+    async def main() -> None:
+        async with (
+            AzureSpeechEmulator([HELLO], faults=[Abort(at_ms=200)]) as emulator,
+            await translator(emulator).open(request(speech=False)) as translation,
+        ):
+            await _runs(translation)
+            await send(translation, 260)
+            assert _received_ms(translation) == 200
+            await _until(lambda: translation.stats.losses)
+            await send(translation, 600, 260)
+            await translation.end_input()
+            await rest(translation)
+            assert translation.stats.settled_samples == 860 * 16
+            assert emulator.received(emulator.sessions[-1]).tobytes() == bytes(NOISE) * 43
+        async with (
+            AzureSpeechEmulator([HELLO]) as emulator,
+            await translator(emulator).open(request(speech=False)) as translation,
+        ):
+            await _runs(translation)
+            await send(translation, 20)
+            assert translation.pending_ms == 20
+            await translation.aclose()
+            assert translation.pending_ms == 0
+            with pytest.raises(TranslatorClosedError):
+                await send(translation, 20, 20)
 
     asyncio.run(main())
     wait_for_recognizers()

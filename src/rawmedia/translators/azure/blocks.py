@@ -28,6 +28,11 @@ class BlockWriter:
         self._filled = 0
         """How much of the block in progress there is, handed on or not."""
 
+    @property
+    def missing_bytes(self) -> int:
+        """How much makes the block in progress whole."""
+        return self._block_bytes - self._filled
+
     def write(self, data: bytes) -> None:
         """Take the next bytes; what is whole by then is handed on."""
         filled = self._filled + len(data)

@@ -4,6 +4,9 @@ The usual way leads through two bounded queues and three tasks, which costs more
 than the SDK itself takes for 20 ms of audio. On this one the same machine decides the same; it
 is only not waited for. Whatever is not as usual (a connection that is gone or coming, audio that
 waits, a reader who is behind) goes the usual way.
+
+What is to be done with audio costs the same for 20 ms as for 100 ms. So frames are gathered
+first, until the SDK can send what they hold: earlier it would only keep it itself.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import PayloadError
+from rawmedia.translators.azure.gathered import Gathered
 from rawmedia.translators.frame_queue import FrameQueue
 from rawmedia.translators.resilient import ResilientTranslator
 from rawmedia.translators.resilient_translation import ResilientTranslation
@@ -20,11 +24,14 @@ if TYPE_CHECKING:
 
     from rawmedia.audio.activity import ActivityDetector
     from rawmedia.audio.frame import AudioFrame
+    from rawmedia.streams.clock import Timer
     from rawmedia.translators.azure.session import AzureSession
     from rawmedia.translators.request import TranslationRequest
 
 # The watchdog's limit is seconds; it is looked at so often.
-_FRAMES_PER_LOOK = 10
+_MS_PER_LOOK = 200.0
+# Audio that is gathered is handed on after so long, though it is not enough: nothing may come soon.
+_MAX_GATHERING_S = 0.1
 
 
 class PassingQueue(FrameQueue):
@@ -35,12 +42,18 @@ class PassingQueue(FrameQueue):
         """Whether nothing is in it or waits for it, and it is open."""
         return self._pending == 0 and not self._senders and self._refusal is None
 
-    def pass_by(self, frame: AudioFrame) -> None:
-        """Take note of a frame that does not go through it.
+    @property
+    def is_open(self) -> bool:
+        """Whether it would take frames."""
+        return self._refusal is None
+
+    def check(self, frame: AudioFrame) -> None:
+        """See whether a frame may come next.
 
         Raises:
             FormatMismatchError: As `put`.
             PayloadError: As `put`.
+            TranslatorClosedError: As `put`.
         """
         self._check(frame)
         if frame.position < self._end:
@@ -48,10 +61,13 @@ class PassingQueue(FrameQueue):
                 f"a frame at sample {self._end} or later, where the one before ended",
                 f"one at {frame.position}",
             )
-        self.note(frame)
+
+    def put_now(self, frame: AudioFrame) -> None:
+        """As `put`, of a frame that was checked, while nothing is pending: so there is room."""
+        self._take(frame)
 
     def note(self, frame: AudioFrame) -> None:
-        """As `pass_by`, of a frame that was checked."""
+        """Take note of a frame that was checked and does not go through it."""
         self._format, self._end = frame.format, frame.end
 
 
@@ -80,17 +96,73 @@ class PassingTranslation(ResilientTranslation):
             self.request.max_pending_ms,
             self._clock,
         )
+        self._gathered = Gathered()
+        self._overdue: Timer | None = None
         self._detector: ActivityDetector | None = None
         self._speech = False
-        self._looks = 0
+        self._unseen_ms = 0.0
+
+    @property
+    def pending_ms(self) -> float:
+        """As `Translation.pending_ms`; what is gathered is not yet processed."""
+        return self._frames.pending_ms + self._gathered.duration_ms
 
     async def send(self, frame: AudioFrame) -> None:
         """Give the service the next frame; waits for room at most ``max_pending_ms``. See `Translation`."""
+        gathered = self._gathered
+        if gathered.missing and self._frames.is_open and gathered.add(frame):
+            if not gathered.missing:
+                self._hand_on()
+            return
+        self._hand_on()
         session = self._open_session()
         if session is None:
             await super().send(frame)
+            return
+        self._frames.check(frame)
+        wanted = min(session.wanted_samples, frame.format.samples(self.request.max_pending_ms))
+        if frame.samples_per_channel >= wanted:
+            self._pass(frame, session)
+        else:
+            gathered.begin(frame, wanted)
+            self._overdue = self._clock.call_at(self._clock.now() + _MAX_GATHERING_S, self._hand_on)
+
+    async def commit(self) -> None:
+        """As `ResilientTranslation.commit`, of all that was sent."""
+        self._hand_on()
+        await super().commit()
+
+    async def interrupt(self) -> None:
+        """As `ResilientTranslation.interrupt`, of all that was sent."""
+        self._hand_on()
+        await super().interrupt()
+
+    async def end_input(self) -> None:
+        """As `ResilientTranslation.end_input`, after all that was sent."""
+        self._hand_on()
+        await super().end_input()
+
+    async def aclose(self) -> None:
+        """As `ResilientTranslation.aclose`; what is gathered is dropped as all that waits."""
+        self._stop_gathering()
+        await super().aclose()
+
+    def _hand_on(self) -> None:
+        """Let go of what is gathered, by whichever way is open; nothing waits before it."""
+        frame = self._stop_gathering()
+        if frame is None or not self._frames.is_open:
+            return
+        session = self._open_session()
+        if session is None:
+            self._frames.put_now(frame)
         else:
             self._pass(frame, session)
+
+    def _stop_gathering(self) -> AudioFrame | None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+        return self._gathered.take()
 
     async def _take_in(self) -> None:
         """As usual, but that both ways have one ear."""
@@ -116,7 +188,7 @@ class PassingTranslation(ResilientTranslation):
 
     def _pass(self, frame: AudioFrame, session: AzureSession) -> None:
         """Give the frame to the session, and the machine the facts, as the tasks would."""
-        self._frames.pass_by(frame)
+        self._frames.note(frame)
         self._machine.received(frame, speech=self._hears(frame))
         fed = self._machine._fed
         assert fed is not None  # `_open_session` has found it
@@ -128,9 +200,9 @@ class PassingTranslation(ResilientTranslation):
         decisions = self._machine.sent(fed.number, now)
         if decisions:
             self._apply(decisions)
-        self._looks += 1
-        if self._looks >= _FRAMES_PER_LOOK:
-            self._looks = 0
+        self._unseen_ms += frame.duration_ms
+        if self._unseen_ms >= _MS_PER_LOOK:
+            self._unseen_ms = 0.0
             self._set_timer()
 
     def _hears(self, frame: AudioFrame) -> bool:

@@ -21,7 +21,6 @@ from rawmedia.translators.azure.messages import (
     Disconnected,
     Hypothesis,
     InputDone,
-    Noticed,
     Phrase,
     SessionStopped,
     Speech,
@@ -144,8 +143,6 @@ class _SdkObjects:
         self._signals: list[tuple[Any, Callable[[Any], Message | None]]] = [
             (self._connection.connected, lambda _: Connected()),
             (self._connection.disconnected, lambda _: Disconnected()),
-            (self._recognizer.speech_start_detected, lambda _: Noticed()),
-            (self._recognizer.speech_end_detected, lambda _: Noticed()),
             (self._recognizer.recognizing, lambda event: _hypothesis(event, detected)),
             (self._recognizer.recognized, lambda event: _phrase(event, detected, words=words)),
             (self._recognizer.synthesizing, lambda event: _speech(event)),

@@ -143,6 +143,12 @@ class AzureSession(TranslationBase):
             self._frames.is_idle and self._events.has_room and self._upload_due <= self._clock.now()
         )
 
+    @property
+    def wanted_samples(self) -> int:
+        """How much the SDK needs to be able to send the next of its blocks."""
+        missing = self._blocks.missing_bytes
+        return missing // self._format.bytes_per_instant if self._encode is None else missing
+
     def take(self, frame: AudioFrame, now: float) -> None:
         """Take a frame in place of ``send``, checked, at once and without a queue."""
         self._frames.note(frame)
