@@ -299,7 +299,11 @@ class OggOpusEncoder:
 
     @property
     def encoder(self) -> OpusEncoder:
-        """The encoder, whose settings may be changed at any time."""
+        """The encoder, whose settings may be changed at any time.
+
+        All but ``application``: "low_delay" has another lookahead than the header says. Give an
+        encoder that has it from the start.
+        """
         return self._encoder
 
     def begin(self) -> bytes:
