@@ -31,6 +31,7 @@ from rawmedia.translators.resilience.decisions import (
 )
 from rawmedia.translators.resilience.machine import END, Resilience
 from rawmedia.translators.resilience.session import Engine
+from rawmedia.translators.resilience.steps import ResilienceWarning
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -114,12 +115,12 @@ class ResilientTranslation(TranslationBase):
         self._machine.interrupted()
         await super().interrupt()
         for translation in self._translations():
-            await self._tell(translation.interrupt)
+            await self._tell("an interrupt", translation.interrupt)
 
     async def commit(self) -> None:
         """Finish the current utterance now, if a session runs and its engine follows the advice."""
         for translation in self._translations():
-            await self._tell(translation.commit)
+            await self._tell("a commit", translation.commit)
 
     async def update(self, request: TranslationRequest) -> None:
         """Change targets or voices; an engine that can't hands over to a session that has them.
@@ -334,14 +335,19 @@ class ResilientTranslation(TranslationBase):
             await running.translation.update(wanted)
         except UnsupportedChangeError:
             self._apply(self._machine.hand_over(self._clock.now()))
-        except Exception as error:
-            _LOGGER.warning("a session of %s refused a change", self._name, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader hears of it
+            self._warn_of("a change of the request", error)
 
-    async def _tell(self, verb: Callable[[], Awaitable[None]]) -> None:
+    async def _tell(self, what: str, verb: Callable[[], Awaitable[None]]) -> None:
         try:
             await _guarded(self._name, verb())
-        except Exception as error:
-            _LOGGER.warning("a session of %s failed at a call", self._name, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader hears of it
+            self._warn_of(what, error)
+
+    def _warn_of(self, what: str, error: Exception) -> None:
+        """Tell the reader that an engine did not do what it was asked for."""
+        message = f"the engine failed at {what} and goes on without it: {error!r}"
+        self._events.put(ResilienceWarning(message, cause=error, code="call_refused"))
 
     def _running(self) -> list[_Running]:
         """The sessions that are fed or read, or are about to be."""

@@ -21,6 +21,7 @@ ResilienceCode: TypeAlias = Literal[
     "handover_failed",  # the second could not be opened; the first goes on
     "failed_over",  # the next engine of the list is tried
     "failed_back",  # the first engine of the list is in use again
+    "call_refused",  # an engine failed at a change, a commit or an interrupt; it goes on without
 ]
 """Stable names of the steps."""
 
