@@ -16,7 +16,6 @@ from rawmedia.errors import (
     EndOfStreamError,
     StreamClosedError,
     StreamFailedError,
-    StreamTimeoutError,
     UnreadableFileError,
 )
 from rawmedia.files import MAX_READ_SAMPLES, AudioFileReader, open_writer
@@ -122,7 +121,7 @@ class FileLeg(CallLeg):
             self._feed, inbound = audio_pair(
                 self._reader.format, capacity_ms=DEFAULT_FRAME_MS, clock=clock
             )
-            outbound, self._take = audio_pair(outbound_format, clock=clock)
+            outbound = OutboundAudioStream(outbound_format, clock=clock)
         super().__init__(inbound, outbound, name=name or self._reader.path, clock=clock)
 
     @property
@@ -229,9 +228,7 @@ class FileLeg(CallLeg):
                 async for frame in frames:
                     await self._say(frame)
                     self._pass(frame.end_ms + self._waited_ms)
-                    # What the frame and the clock have set off in the program takes no time.
-                    for _ in range(_SETTLING_TURNS):
-                        await asyncio.sleep(0)
+                    await _settle()
                     self._hear_until(frame.end_ms + self._waited_ms)
         self._end_source(self._feed)
         self._pass(self._recorded_ms)
@@ -246,7 +243,7 @@ class FileLeg(CallLeg):
                 async with asyncio.timeout(patience_s):
                     await self._feed.asend(frame)
             except TimeoutError:
-                if self._timers_wait or self.outbound.stats.buffered_ms >= self.outbound.frame_ms:
+                if self._timers_wait or self.outbound.pending:
                     patience_s, self._patience_s = _STEP_S, _NEXT_PATIENCE_S
                     self._waited_ms += self.outbound.frame_ms
                     self._hear_until(self.clock.now() * 1000 + self.outbound.frame_ms)
@@ -258,24 +255,40 @@ class FileLeg(CallLeg):
         # What is heard from this moment on; so the first silence is two frames long.
         while self._recorded_ms <= media_ms:
             try:
-                frame = self._take.recv(timeout=0)
-            except (StreamTimeoutError, EndOfStreamError, StreamClosedError):
+                frame = self.outbound.pull()
+            except (EndOfStreamError, StreamClosedError):
                 frame = self._silence()
             self._record(frame)
 
     async def _hear_rest(self) -> None:
         patience_s = self._patience_s
         while True:
-            try:
-                async with asyncio.timeout(patience_s):
-                    frame = await self._take.arecv()
-                patience_s = self._patience_s
-            except TimeoutError:
-                if not self._timers_wait:
-                    continue
+            if await self._something_to_hear(patience_s):
+                frame, patience_s = self.outbound.pull(), self._patience_s
+            elif self._timers_wait:
                 frame, patience_s = self._silence(), _STEP_S
+            else:
+                continue
             self._record(frame)
             self._pass(self._recorded_ms)
+            await _settle()
+
+    async def _something_to_hear(self, patience_s: float) -> bool:
+        """Wait for audio, not longer than that; what a source has nobody tells, so look now and then.
+
+        Raises:
+            StreamError: No audio comes any more.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
+        while not self.outbound.pending:
+            left = until - loop.time()
+            if left <= 0:
+                return False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _STEP_S)):
+                    await self.outbound.aready()
+        return True
 
     def _pass(self, media_ms: float) -> None:
         assert self._media_clock is not None
@@ -341,6 +354,12 @@ class FileLeg(CallLeg):
             self._reader.close()
         if self._writer is not None:
             self._writer.close()
+
+
+async def _settle() -> None:
+    """Let the program do what a frame or the clock has set off in it, which takes no time."""
+    for _ in range(_SETTLING_TURNS):
+        await asyncio.sleep(0)
 
 
 def _require_another_file(source: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.errors import EndOfStreamError
+from rawmedia.errors import EndOfStreamError, StreamUseError
+from rawmedia.streams.buffer import checked_capacity
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.pacing import Pacer
 from rawmedia.streams.playout import MAX_MARKS
+from rawmedia.streams.sending import Ready
+from rawmedia.streams.source import OutboundSource, given_frame
+from rawmedia.streams.waiting import wait_in_task
+from rawmedia.streams.wire_tap import WireTap
 from rawmedia.streams.writer import AudioWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rawmedia.errors import StreamError
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.playout import Mark
+    from rawmedia.streams.reader import AudioReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class OutboundStats:
     """Silence pulled inside open segments."""
     idle_ms: float
     """Silence pulled outside of them."""
+    source_ms: float
+    """Pulled that a source gave, which nobody had sent."""
     padded_ms: float
     """Silence that fills the last frames of segments."""
     cleared_ms: float
@@ -85,8 +95,12 @@ class OutboundAudioStream(AudioWriter):
         self._silence = bytes(self._frame_samples * format.bytes_per_instant)
         self._on_clear: list[Callable[[], float | None]] = []
         self._on_mark: list[Callable[[str, int], object]] = []
+        self._on_over: list[Callable[[StreamError], object]] = []
         self._in_underrun = False
-        self._underruns = self._underrun = self._idle = 0
+        self._taps: list[WireTap] = []
+        self._source: OutboundSource | None = None
+        self._asking = 0  # the thread that the source is asked in
+        self._underruns = self._underrun = self._idle = self._from_source = 0
         self._stalled_s = 0.0
 
     # The transport's end; the program's end, which comes beside it, is the writer's.
@@ -94,26 +108,38 @@ class OutboundAudioStream(AudioWriter):
     def pull(self) -> AudioFrame:
         """Take exactly one frame; never waits.
 
-        With nothing queued it is silence marked as filler. ``position`` counts on the
-        wire: every pulled sample, silence included.
+        With nothing queued it is what the source gives, or silence marked as filler.
+        ``position`` counts on the wire: every pulled sample, silence included.
 
         Raises:
-            EndOfStreamError: After ``end``, when all was pulled.
+            EndOfStreamError: After ``end``, when all that was sent was pulled.
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
         try:
             with self._lock:
+                source = None
                 if self._buffer.frames and not self._clearing:
                     frame = self._next_frame()
-                else:
+                elif self._source is None or self._clearing or self._lifecycle.over:
                     frame = self._silent_frame()
+                else:
+                    source, generation = self._source, self._generation
+            if source is not None:
+                frame = self._frame_of(source, generation)
         except EndOfStreamError:
             # What was pulled before may only now have been heard.
             self._settle()
+            with self._lock:
+                for tap in self._taps:
+                    tap.end()
             raise
         if self._playout.on_wire:
             self._settle()
+        if self._taps:
+            with self._lock:
+                for tap in self._taps:
+                    tap.offer(frame)
         return frame
 
     def paced(self, *, lead_ms: float = 0.0, catch_up_ms: float = 200.0) -> Pacer:
@@ -148,6 +174,100 @@ class OutboundAudioStream(AudioWriter):
         """
         self._on_mark.append(callback)
 
+    def on_over(self, callback: Callable[[StreamError], object]) -> None:
+        """Call back once when the stream takes nothing any more, with what a send would raise.
+
+        It comes in the thread that ends, fails or closes the stream, or in this one where that
+        has happened; without the stream's lock. It must not raise.
+        """
+        with self._lock:
+            error = self._lifecycle.writer_error()
+            if error is None:
+                self._on_over.append(callback)
+        if error is not None:
+            callback(error)
+
+    def set_source(self, source: OutboundSource | None) -> None:
+        """Have somebody asked for a frame whenever nothing that was sent is queued; None for nobody.
+
+        What is sent goes first, and after `end` the source is not asked any more. `clear` drops
+        what was sent and tells the transport; what the source gives after that is its own
+        business, and a frame that it was making meanwhile is silent. `drain` does not wait
+        for it. A source that raises, or gives anything but a whole frame, fails the stream.
+
+        Raises:
+            StreamUseError: There is another source; take that away first.
+            StreamEndedError: After ``end``.
+            StreamFailedError: The transport failed.
+            StreamClosedError: The stream was closed.
+        """
+        with self._lock:
+            if source is not None:
+                error = self._lifecycle.writer_error()
+                if error is not None:
+                    raise error
+                if self._source is not None and self._source is not source:
+                    raise StreamUseError("this stream has a source; set None first")
+            self._source = source
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is audio that nobody has pulled yet: a whole frame, or what a source has."""
+        with self._lock:
+            if self._buffer.frames:
+                return True
+            source = None if self._lifecycle.over else self._source
+        if source is None:
+            return False
+        try:
+            return source.pending
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream fails with it
+            self.fail(error)
+            return False
+
+    async def aready(self, timeout: float | None = None) -> None:
+        """Wait until a frame that was sent can be pulled, for a transport that has no pace.
+
+        Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
+        and now and then.
+
+        Raises:
+            StreamTimeoutError: There was none in time, in seconds on the stream's clock.
+            EndOfStreamError: After ``end``, when all that was sent was pulled.
+            StreamFailedError: The stream failed.
+            StreamClosedError: The stream was closed.
+        """
+        await wait_in_task(self._lock, self._clock, Ready(self), timeout)
+
+    def tap(self, capacity_ms: float | None = None) -> AudioReader:
+        """A reader of all that is pulled from here on, silence included, such as a recorder.
+
+        Its frames are those that `pull` gives, at their wire positions. Read too slowly, it
+        loses its own oldest audio, counted, and disturbs nobody. It ends when ``pull`` says
+        that the stream has ended; what it holds when the stream fails or is closed can still be
+        read.
+
+        Args:
+            capacity_ms: How much unread audio it keeps; None for as much as the stream.
+
+        Raises:
+            ConfigurationError: ``capacity_ms`` is less than a frame.
+        """
+        capacity = self._buffer.capacity
+        if capacity_ms is not None:
+            capacity = checked_capacity(self._format, self._frame_samples, capacity_ms)
+        with self._lock:
+            return WireTap(
+                self._taps,
+                self._format,
+                self._frame_samples,
+                capacity,
+                self._lifecycle,
+                self._lock,
+                self._clock,
+                self._playout.pulled,
+            )
+
     def report_played(self, position: int) -> None:
         """The platform has played everything before ``position`` on the wire.
 
@@ -173,6 +293,7 @@ class OutboundAudioStream(AudioWriter):
                 underruns=self._underruns,
                 underrun_ms=ms(self._underrun),
                 idle_ms=ms(self._idle),
+                source_ms=ms(self._from_source),
                 padded_ms=ms(self._padded),
                 cleared_ms=ms(self._cleared),
                 stale_ms=ms(self._stale),
@@ -181,6 +302,11 @@ class OutboundAudioStream(AudioWriter):
             )
 
     # Under the lock.
+
+    def _wake_all(self) -> None:
+        super()._wake_all()
+        for tap in self._taps:
+            tap.wake()
 
     def _next_frame(self) -> AudioFrame:
         """The oldest frame, which must be there, moved to its place on the wire."""
@@ -211,10 +337,57 @@ class OutboundAudioStream(AudioWriter):
         playout.pulled += samples
         return frame
 
+    def _source_frame(self, given: AudioFrame) -> AudioFrame:
+        samples, playout = self._frame_samples, self._playout
+        given._position = playout.pulled
+        if playout.delayed:
+            playout.note_pull(samples, self._clock.now())
+        playout.pulled += samples
+        self._from_source += samples
+        self._in_underrun = False
+        return given
+
+    def _mark_place(self, mark: Mark) -> None:
+        if self._asking and self._asking == get_ident():
+            self._playout.given.append(mark)
+        else:
+            super()._mark_place(mark)
+
     def _clears_downstream(self) -> bool:
         return bool(self._on_clear)
 
     # With the lock free.
+
+    def _frame_of(self, source: OutboundSource, generation: int) -> AudioFrame:
+        """Ask the source; silence where it has nothing, and what was sent meanwhile goes first then."""
+        given: AudioFrame | None = None
+        self._asking = get_ident()
+        try:
+            made = source.render(self._frame_samples, self._clock.now())
+            if made is not None:
+                given = given_frame(made, self._format, self._frame_samples, 0)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream fails with it
+            self.fail(error)
+        finally:
+            self._asking = 0
+        try:
+            with self._lock:
+                # What it made before a clear is not to be heard after that.
+                current = generation == self._generation and not self._is_dead()
+                if given is not None and current:
+                    frame = self._source_frame(given)
+                elif self._buffer.frames and not self._clearing:
+                    frame = self._next_frame()
+                else:
+                    frame = self._silent_frame()
+                if self._playout.given and current:
+                    self._playout.give()
+        finally:
+            if self._playout.given:
+                with self._lock:
+                    calls = self._arrivals(self._playout.drop_given(), cleared=True)
+                self._call(*calls)
+        return frame
 
     def _clear_downstream(self) -> float:
         dropped = self._call(*tuple(self._on_clear))
@@ -224,7 +397,14 @@ class OutboundAudioStream(AudioWriter):
         self._call(*(partial(listener, mark.name, mark.wire) for listener in self._on_mark))
 
     def _hand_over(self) -> None:
-        """Nothing to do: a transport pulls when it wants."""
+        """A transport pulls when it wants; only the end is told."""
+        if self._on_over and self._lifecycle.over:
+            with self._lock:
+                callbacks, self._on_over = self._on_over, []
+                error = self._lifecycle.writer_error()
+            assert error is not None
+            for callback in callbacks:
+                callback(error)
 
 
 __all__ = ["MAX_MARKS", "OutboundAudioStream", "OutboundStats"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.intake import Audio
     from rawmedia.streams.sending import Send
+    from rawmedia.streams.source import OutboundSource
 
 
 def audio_pair(
@@ -142,6 +143,15 @@ class _SendingEnd(OutboundAudioStream):
 
     def paced(self, *, lead_ms: float = 0.0, catch_up_ms: float = 200.0) -> Never:  # noqa: ARG002
         """Refuse: the other end receives, at its own pace."""
+        self.pull()
+
+    def set_source(self, source: OutboundSource | None) -> None:
+        """Refuse: no pace would say when to ask it; taking none away is harmless."""
+        if source is not None:
+            raise StreamUseError("this stream is one end of a pair: nobody pulls from it")
+
+    async def aready(self, timeout: float | None = None) -> Never:  # noqa: ARG002
+        """Refuse: the other end receives."""
         self.pull()
 
     def report_played(self, position: int) -> Never:  # noqa: ARG002

@@ -71,6 +71,8 @@ class Playout:
         """Waypoints whose audio was pulled and, for all that is known, not heard."""
         self.leaving: list[Mark] = []
         """Marks whose audio was pulled and that the transport has not been told of."""
+        self.given: list[Mark] = []
+        """Marks of a frame that is being made, which nobody sent."""
 
     @property
     def estimated(self) -> bool:
@@ -80,7 +82,7 @@ class Playout:
     @property
     def waypoints(self) -> int:
         """How many waypoints are followed."""
-        return len(self._queued) + len(self.on_wire)
+        return len(self._queued) + len(self.on_wire) + len(self.given)
 
     def played(self, now: float) -> int:
         """The wire position up to which audio has been heard."""
@@ -140,6 +142,18 @@ class Playout:
         """Follow a waypoint, which is not before any other; it may have left already."""
         self._queued.append(waypoint)
         self._depart()
+
+    def give(self) -> None:
+        """The frame that marks were set for was counted as pulled just now: they lie at its end."""
+        for mark in self.drop_given():
+            mark.wire = self.pulled
+            self.on_wire.append(mark)
+            self.leaving.append(mark)
+
+    def drop_given(self) -> list[Mark]:
+        """Follow no longer what waited for a frame; returns it."""
+        given, self.given = self.given, []
+        return given
 
     def forget(self, waypoint: Waypoint) -> None:
         """Follow a waypoint no longer; harmless when it is not followed."""

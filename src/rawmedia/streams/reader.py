@@ -169,6 +169,19 @@ class AudioReader(ABC):
                 return self._next_frame()
         return await wait_in_task(self._lock, self._clock, self._receive, timeout)
 
+    def recv_nowait(self) -> AudioFrame | None:
+        """Take the next frame if one is there, else None; never waits.
+
+        Raises:
+            EndOfStreamError: The other end finished and every frame was read.
+            StreamFailedError: The other end failed and every frame before was read.
+            StreamClosedError: The stream was closed.
+            StreamUseError: ``on_frame`` has the frames.
+        """
+        with self._lock:
+            frame = self._receive.attempt()
+        return None if frame is PENDING else frame
+
     def __iter__(self) -> Self:
         return self
 

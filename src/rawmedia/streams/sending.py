@@ -1,4 +1,4 @@
-"""The two operations of an outbound stream that may wait: to send, and to have it played."""
+"""The operations of an outbound stream that may wait: to send, to have it played, to have some to pull."""
 
 from __future__ import annotations
 
@@ -147,4 +147,39 @@ class Drain:
         return None if self.wire < 0 else self._writer._playout.heard_at(self.wire)
 
 
-__all__ = ["Drain", "Send"]
+class Ready:
+    """The operation of waiting until a frame that was sent can be pulled."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, writer: AudioWriter) -> None:
+        self._writer = writer
+
+    def attempt(self) -> Literal[True, Pending.PENDING]:
+        """Look whether one can."""
+        if self._writer._buffer.frames:
+            return True
+        error = self._writer._lifecycle.reader_error()
+        if error is not None:
+            raise error
+        return PENDING
+
+    def waiters(self) -> WaitList:
+        """Among those who wait for a frame."""
+        return self._writer._buffer.readers
+
+    def pause(self) -> None:
+        """Nothing to do."""
+
+    def abandon(self, error: BaseException) -> None:
+        """Nothing to undo."""
+
+    def timeout_error(self, timeout: float) -> StreamTimeoutError:
+        """Say that nothing came."""
+        return StreamTimeoutError("aready", timeout)
+
+    def retry_at(self) -> None:
+        """Only a wake-up helps."""
+
+
+__all__ = ["Drain", "Ready", "Send"]

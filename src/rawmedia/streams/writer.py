@@ -235,7 +235,7 @@ class AudioWriter(ABC):
                 raise StreamUseError(
                     f"{MAX_MARKS} marks wait to be played; the transport may have stopped"
                 )
-            self._playout.follow(Mark(name, self._intake.end, callback))
+            self._mark_place(Mark(name, self._intake.end, callback))
         self._settle()
 
     # Both ends.
@@ -389,6 +389,9 @@ class AudioWriter(ABC):
         self._segment_open = False
 
     # Following what was sent; under the lock, but for the last two.
+
+    def _mark_place(self, mark: Mark) -> None:
+        self._playout.follow(mark)
 
     def _begin_drain(self) -> Drain:
         with self._lock:
