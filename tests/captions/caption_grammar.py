@@ -22,15 +22,14 @@ _VTT_BLOCK = re.compile(
 )
 # Section 4.2.2, as far as writers here go: voice and language spans, and text.
 _ANNOTATION = r"(?:[^\n\r&<>]|&amp;|&lt;|&gt;)+"
+_LINE = r"(?:[^\n\r&<>]|&amp;|&lt;|&gt;)+"
+_LINES = rf"{_LINE}(?:\n{_LINE})*"
 _VTT_PAYLOAD = re.compile(
-    rf"""
-    (?:<v[ ](?P<voice>{_ANNOTATION})>)?
-    (?:<lang[ ](?P<lang>{_ANNOTATION})>)?
-    (?P<text>(?:[^\r&<>]|&amp;|&lt;|&gt;)*)
-    (?P<lang_end></lang>)?
-    (?P<voice_end></v>)?
-    """,
-    re.VERBOSE,
+    rf"(?:<v[ ](?P<voice>{_ANNOTATION})>)?(?P<spans>.*?)(?P<voice_end></v>)?", re.DOTALL
+)
+# What stands in one language span, or in none.
+_VTT_SPAN = re.compile(
+    rf"(?:<lang[ ](?P<lang>{_ANNOTATION})>(?P<foreign>{_LINES})</lang>|(?P<text>{_LINES}))(?:\n|\Z)"
 )
 _SRT_BLOCK = re.compile(
     r"""
@@ -49,6 +48,9 @@ class Parsed:
     lines: list[str] = field(default_factory=list)
     voice: str | None = None
     lang: str | None = None
+    """Of the first lines."""
+    passages: list[tuple[str | None, list[str]]] = field(default_factory=list, compare=False)
+    """All lines, by the language that they are marked as."""
 
 
 def parse_webvtt(text: str) -> list[Parsed]:
@@ -79,13 +81,20 @@ def _vtt_cue(block: re.Match[str]) -> Parsed:
     payload = _VTT_PAYLOAD.fullmatch(block["payload"][:-1])
     assert payload, f"no cue text: {block['payload']!r}"
     assert (payload["voice"] is None) == (payload["voice_end"] is None)
-    assert (payload["lang"] is None) == (payload["lang_end"] is None)
+    at, passages = 0, []
+    while at < len(payload["spans"]):
+        span = _VTT_SPAN.match(payload["spans"], at)
+        assert span, f"no cue text: {payload['spans'][at:]!r}"
+        text = span["text"] if span["lang"] is None else span["foreign"]
+        passages.append((span["lang"] and _unescape(span["lang"]), _unescape(text).split("\n")))
+        at = span.end()
     return Parsed(
         _ms(block["start"], "."),
         _ms(block["end"], "."),
-        _unescape(payload["text"]).split("\n"),
+        [line for _, lines in passages for line in lines],
         payload["voice"] and _unescape(payload["voice"]),
-        payload["lang"] and _unescape(payload["lang"]),
+        passages[0][0],
+        passages,
     )
 
 

@@ -241,13 +241,19 @@ def test_srt_names_speakers_in_the_text() -> None:
 
 
 @both_formats
-@pytest.mark.parametrize("setting", [{"max_columns": 9}, {"max_lines": 0}])
+@pytest.mark.parametrize(
+    ("max_columns", "max_lines", "setting"), [(9, 2, "max_columns"), (42, 0, "max_lines")]
+)
 def test_a_layout_that_cannot_be_is_refused(
-    writer_class: type[CaptionWriter], parse: Parser, setting: dict[str, int]
+    writer_class: type[CaptionWriter],
+    parse: Parser,
+    max_columns: int,
+    max_lines: int,
+    setting: str,
 ) -> None:
     """Nothing fits in no lines."""
-    with pytest.raises(ConfigurationError, match=next(iter(setting))):
-        writer_class(io.StringIO(), **setting)
+    with pytest.raises(ConfigurationError, match=setting):
+        writer_class(io.StringIO(), max_columns=max_columns, max_lines=max_lines)
 
 
 @both_formats

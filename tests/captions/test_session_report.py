@@ -96,8 +96,13 @@ def test_the_json_is_what_its_readers_count_on(tmp_path: Path) -> None:
                         "heard_at_ms": 9_000,
                         "heard_until_ms": 9_700,
                         "cut": False,
+                        "skipped_ms": 0,
                         "ear_voice_span_ms": 1_500,
+                        "start_offset_ms": None,
                         "end_offset_ms": None,
+                        "laal_ms": None,
+                        "text_laal_ms": None,
+                        "erasure": None,
                     }
                 },
                 "untranslated": ["widget"],
@@ -114,6 +119,7 @@ def test_the_json_is_what_its_readers_count_on(tmp_path: Path) -> None:
         },
         "complete": False,
         "error": None,
+        "metrics": None,
     }
 
 

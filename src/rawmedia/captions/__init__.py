@@ -1,33 +1,137 @@
-"""What a session leaves in writing: captions in WebVTT and SubRip, and a report in JSON."""
+"""What is shown and what stays in writing: live captions, WebVTT and SubRip, transcripts, a report.
+
+Each name is loaded when it is first used.
+"""
 
 from __future__ import annotations
 
-from rawmedia.captions.cue import Cue
-from rawmedia.captions.opening import CAPTION_WRITERS, check_caption_suffix, open_captions
+from typing import TYPE_CHECKING
+
+# At once, as its module, which has the same name, would hide it once it is loaded.
 from rawmedia.captions.percentile import percentile
-from rawmedia.captions.report import (
-    InputReport,
-    SessionReport,
-    Totals,
-    TranslationReport,
-    UtteranceReport,
-)
-from rawmedia.captions.srt import SrtWriter
-from rawmedia.captions.webvtt import WebVttWriter
-from rawmedia.captions.writer import CaptionWriter
+from rawmedia.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from rawmedia.captions.cue import Cue, CueSink
+    from rawmedia.captions.erasure import Erasure, ErasureMeter, erasure_of
+    from rawmedia.captions.feed import CaptionFeed, CaptionSubscription, SubscriberStats
+    from rawmedia.captions.live import CaptionKey, CaptionUpdate, LiveCaptions, LiveCaptionStats
+    from rawmedia.captions.opening import CAPTION_WRITERS, check_caption_suffix, open_captions
+    from rawmedia.captions.reading import CHARACTERS_PER_SECOND, CueExtender, reading_ms
+    from rawmedia.captions.report import (
+        InputReport,
+        SessionReport,
+        Totals,
+        TranslationReport,
+        UtteranceReport,
+    )
+    from rawmedia.captions.srt import SrtWriter
+    from rawmedia.captions.stable import StabilityConfig, StableText
+    from rawmedia.captions.transcript import TranscriptEntry, TranscriptWord, read_transcript
+    from rawmedia.captions.transcript_writer import (
+        JsonLinesTranscript,
+        MarkdownTranscript,
+        TranscriptWriter,
+        open_transcript,
+    )
+    from rawmedia.captions.webvtt import WebVttWriter
+    from rawmedia.captions.writer import CaptionWriter
+
+_HOMES = {
+    "rawmedia.captions.cue": (
+        "Cue",
+        "CueSink",
+    ),
+    "rawmedia.captions.erasure": (
+        "Erasure",
+        "ErasureMeter",
+        "erasure_of",
+    ),
+    "rawmedia.captions.feed": (
+        "CaptionFeed",
+        "CaptionSubscription",
+        "SubscriberStats",
+    ),
+    "rawmedia.captions.live": (
+        "CaptionKey",
+        "CaptionUpdate",
+        "LiveCaptions",
+        "LiveCaptionStats",
+    ),
+    "rawmedia.captions.opening": (
+        "CAPTION_WRITERS",
+        "check_caption_suffix",
+        "open_captions",
+    ),
+    "rawmedia.captions.reading": (
+        "CHARACTERS_PER_SECOND",
+        "CueExtender",
+        "reading_ms",
+    ),
+    "rawmedia.captions.report": (
+        "InputReport",
+        "SessionReport",
+        "Totals",
+        "TranslationReport",
+        "UtteranceReport",
+    ),
+    "rawmedia.captions.srt": ("SrtWriter",),
+    "rawmedia.captions.stable": (
+        "StabilityConfig",
+        "StableText",
+    ),
+    "rawmedia.captions.transcript": (
+        "TranscriptEntry",
+        "TranscriptWord",
+        "read_transcript",
+    ),
+    "rawmedia.captions.transcript_writer": (
+        "JsonLinesTranscript",
+        "MarkdownTranscript",
+        "TranscriptWriter",
+        "open_transcript",
+    ),
+    "rawmedia.captions.webvtt": ("WebVttWriter",),
+    "rawmedia.captions.writer": ("CaptionWriter",),
+}
+
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)
 
 __all__ = [
     "CAPTION_WRITERS",
+    "CHARACTERS_PER_SECOND",
+    "CaptionFeed",
+    "CaptionKey",
+    "CaptionSubscription",
+    "CaptionUpdate",
     "CaptionWriter",
     "Cue",
+    "CueExtender",
+    "CueSink",
+    "Erasure",
+    "ErasureMeter",
     "InputReport",
+    "JsonLinesTranscript",
+    "LiveCaptionStats",
+    "LiveCaptions",
+    "MarkdownTranscript",
     "SessionReport",
     "SrtWriter",
+    "StabilityConfig",
+    "StableText",
+    "SubscriberStats",
     "Totals",
+    "TranscriptEntry",
+    "TranscriptWord",
+    "TranscriptWriter",
     "TranslationReport",
     "UtteranceReport",
     "WebVttWriter",
     "check_caption_suffix",
+    "erasure_of",
     "open_captions",
+    "open_transcript",
     "percentile",
+    "read_transcript",
+    "reading_ms",
 ]

@@ -29,6 +29,14 @@ def clean_lines(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def one_line(text: str) -> str:
+    """``text`` as one clean line: what `clean_lines` gives, joined by spaces."""
+    # What is printable has neither line breaks nor control characters, and no blank but the space.
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")
+    return " ".join(clean_lines(text))
+
+
 def _clean_line(line: str) -> str:
     spaced = _BLANKS.sub(" ", line)
     kept = (_REPLACED.get(unicodedata.category(char), char) for char in spaced)
@@ -103,4 +111,4 @@ def _belongs(char: str, cluster: str) -> bool:
     return closes or unicodedata.category(cluster[-1]) in ("Pi", "Ps")
 
 
-__all__ = ["clean_lines", "width", "wrap"]
+__all__ = ["clean_lines", "one_line", "width", "wrap"]

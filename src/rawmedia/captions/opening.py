@@ -33,18 +33,19 @@ def check_caption_suffix(path: str | os.PathLike[str]) -> None:
         raise ConfigurationError(str(path), f"the name of a caption file must end in {choices}")
 
 
-def open_captions(path: str | os.PathLike[str]) -> CaptionWriter:
+def open_captions(path: str | os.PathLike[str], *, bilingual: bool = False) -> CaptionWriter:
     """Start a caption file of the kind that its suffix names, in any case.
 
     Args:
         path: Ends in ``.vtt`` or ``.srt``. A file that exists is replaced.
+        bilingual: Whether a cue's source text is shown under its translation.
 
     Raises:
         ConfigurationError: Another suffix.
         FileWriteError: The file cannot be made.
     """
     check_caption_suffix(path)
-    return CAPTION_WRITERS[Path(path).suffix.lower()](path)
+    return CAPTION_WRITERS[Path(path).suffix.lower()](path, bilingual=bilingual)
 
 
 __all__ = ["CAPTION_WRITERS", "check_caption_suffix", "open_captions"]

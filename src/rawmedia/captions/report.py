@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rawmedia.captions.figures import DirectionMetrics  # noqa: TC001 - pydantic looks at it
 from rawmedia.captions.percentile import percentile
 from rawmedia.errors import FileWriteError
 
@@ -59,11 +60,24 @@ class TranslationReport(_Model):
     """Where in the outbound stream its speech ended, or None where it did not or none was made."""
     cut: bool = False
     """Whether some of its speech was cleared unheard."""
+    skipped_ms: Milliseconds = 0.0
+    """How much of its speech was left out to catch up."""
     ear_voice_span_ms: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """From the first of the words to the first of their translation being heard, or None where
     that was not measured."""
+    start_offset_ms: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """From ``start_ms`` of the utterance to the first of its translation being heard, or None
+    likewise; the ear-voice span, unless the engine tells that the first word came later."""
     end_offset_ms: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """From the last of the words to the last of their translation being heard, or None likewise."""
+    laal_ms: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Length-adaptive average lagging of its speech (Papi et al. 2022), or None likewise, and where
+    not all of it was heard."""
+    text_laal_ms: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The same of its text, each word as of when it came to stay, or None likewise."""
+    erasure: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Words that the engine took back for each word of the final text (Arivazhagan et al. 2020,
+    normalised erasure), or None where there is no text."""
 
 
 class UtteranceReport(_Model):
@@ -134,6 +148,8 @@ class SessionReport(_Model):
     """Whether the session came to its own end; False in a report that was written on the way."""
     error: Text | None = None
     """What ended the session early, or None."""
+    metrics: DirectionMetrics | None = None
+    """The running figures, of all utterances since the session began; None where none were kept."""
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Put the report into a file, in place of the one before; may be called at any moment.

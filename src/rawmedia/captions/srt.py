@@ -9,30 +9,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rawmedia.captions.layout import clean_lines
 from rawmedia.captions.writer import CaptionWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rawmedia.captions.cue import Cue
+    from rawmedia.captions.passage import Passage
 
 
 class SrtWriter(CaptionWriter):
-    """Writes SubRip. Speakers are named before their text; languages are not told."""
+    """Writes SubRip. Speakers are named before their text.
+
+    Languages are told only with ``bilingual``: as ``[es]`` before the text.
+    """
 
     HEADER = ""
     FRACTION_MARK = ","
 
-    def _text(self, cue: Cue) -> str:
+    def _text(self, text: str, language: str, speaker: str) -> str:
+        if language and self._bilingual:
+            text = f"[{language}] {text}"
+        if speaker:
+            text = f"{speaker}: {text}"
         # An arrow in the text could be taken for a line of times.
-        lines = clean_lines(cue.text.replace("-->", "→"))
-        if lines and cue.speaker is not None and (speaker := " ".join(clean_lines(cue.speaker))):
-            lines[0] = f"{speaker.replace('-->', '→')}: {lines[0]}"
-        return "\n".join(lines)
+        return text.replace("-->", "→")
 
-    def _payload(self, lines: Sequence[str], _cue: Cue, /) -> str:
-        return "\n".join(lines)
+    def _payload(self, passages: Sequence[Passage], _speaker: str, /) -> str:
+        return "\n".join(line for passage in passages for line in passage.lines)
 
 
 __all__ = ["SrtWriter"]

@@ -22,10 +22,10 @@ class TextStream(Protocol):
 
 
 class CaptionTarget(Protocol):
-    """What a caption writer appends to."""
+    """What a writer of captions or of a transcript appends to."""
 
     def append(self, text: str) -> None:
-        """Add a whole header or cue; what was added before stays valid if this fails.
+        """Add a whole header, cue or entry; what was added before stays valid if this fails.
 
         Raises:
             FileWriteError: It could not be added.
@@ -38,9 +38,10 @@ class CaptionTarget(Protocol):
 
 
 class FileTarget:
-    """A file; each append is one write to the operating system, so a killed process tears no cue."""
+    """A file; each append is one write to the operating system, so a killed process tears no piece."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], pieces: str) -> None:
+        self._pieces = pieces
         self._path = str(path)
         self._sink = GuardedSink(path)
 
@@ -58,7 +59,7 @@ class FileTarget:
 
     def _check(self) -> None:
         if self._sink.error is not None:
-            problem = f"{self._sink.problem}; the cues before this one are kept"
+            problem = f"{self._sink.problem}; the {self._pieces} before this one are kept"
             raise FileWriteError(self._path, problem) from self._sink.error
 
 
@@ -82,14 +83,18 @@ class StreamTarget:
         """Leave it to whoever opened it."""
 
 
-def caption_target(to: str | os.PathLike[str] | TextStream) -> CaptionTarget:
+def caption_target(to: str | os.PathLike[str] | TextStream, pieces: str = "cues") -> CaptionTarget:
     """A target for a path or a text stream.
+
+    Args:
+        to: The path or the stream.
+        pieces: What is appended, in the plural, for the texts of errors.
 
     Raises:
         FileWriteError: The file cannot be made.
     """
     if isinstance(to, (str, os.PathLike)):
-        return FileTarget(to)
+        return FileTarget(to, pieces)
     return StreamTarget(to)
 
 

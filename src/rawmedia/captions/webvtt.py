@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rawmedia.captions.layout import clean_lines
+from rawmedia.captions.reading import CHARACTERS_PER_SECOND
 from rawmedia.captions.writer import MAX_COLUMNS, MAX_LINES, CaptionWriter
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from rawmedia.captions.cue import Cue
+    from rawmedia.captions.passage import Passage
     from rawmedia.captions.target import TextStream
 
 # "-->" must not occur in a text; without a bare ">" it cannot.
@@ -30,6 +30,9 @@ class WebVttWriter(CaptionWriter):
             marks none.
         max_columns: The widest line.
         max_lines: The most lines at a time.
+        max_characters_per_second: What can be read in time.
+        bilingual: Whether a cue's source text is shown under its translation. Then every
+            language is marked.
     """
 
     HEADER = "WEBVTT\n\n"
@@ -42,25 +45,31 @@ class WebVttWriter(CaptionWriter):
         language: str | None = None,
         max_columns: int = MAX_COLUMNS,
         max_lines: int = MAX_LINES,
+        max_characters_per_second: float = CHARACTERS_PER_SECOND,
+        bilingual: bool = False,
     ) -> None:
         self._language = language
-        super().__init__(to, max_columns=max_columns, max_lines=max_lines)
+        super().__init__(
+            to,
+            max_columns=max_columns,
+            max_lines=max_lines,
+            max_characters_per_second=max_characters_per_second,
+            bilingual=bilingual,
+        )
 
-    def _text(self, cue: Cue) -> str:
-        return cue.text
+    def _text(self, text: str, _language: str, _speaker: str, /) -> str:
+        return text
 
-    def _payload(self, lines: Sequence[str], cue: Cue, /) -> str:
-        payload = "\n".join(lines).translate(_ESCAPES)
-        if self._language is not None and cue.language not in (None, self._language):
-            payload = f"<lang {_annotation(cue.language or '')}>{payload}</lang>"
-        if cue.speaker is not None and (speaker := _annotation(cue.speaker)):
-            payload = f"<v {speaker}>{payload}</v>"
-        return payload
+    def _payload(self, passages: Sequence[Passage], speaker: str) -> str:
+        payload = "\n".join(map(self._marked, passages))
+        return f"<v {speaker.translate(_ESCAPES)}>{payload}</v>" if speaker else payload
 
-
-def _annotation(text: str) -> str:
-    """Text that may stand in a tag: one line, escaped."""
-    return " ".join(clean_lines(text)).translate(_ESCAPES)
+    def _marked(self, passage: Passage) -> str:
+        text = "\n".join(passage.lines).translate(_ESCAPES)
+        foreign = self._language is not None and passage.language != self._language
+        if passage.language and (foreign or self._bilingual):
+            return f"<lang {passage.language.translate(_ESCAPES)}>{text}</lang>"
+        return text
 
 
 __all__ = ["WebVttWriter"]

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from rawmedia.captions.cue import timestamp
-from rawmedia.captions.layout import width, wrap
+from rawmedia.captions.layout import clean_lines, one_line, wrap
+from rawmedia.captions.passage import Passage, divided
+from rawmedia.captions.reading import CHARACTERS_PER_SECOND, cue_columns
 from rawmedia.captions.target import caption_target
 from rawmedia.errors import ConfigurationError, StreamClosedError
 
@@ -29,7 +31,9 @@ class CaptionWriter(ABC):
     A cue that needs more lines than ``max_lines`` becomes several, which share its time in
     proportion to their length. Cues may overlap in time. Both formats want cues in the
     order of their starts, and what is written cannot be taken back, so a cue that starts
-    before the one written last is moved to that one's start and counted in ``adjusted``.
+    before the one written last is moved to that one's start and counted in ``adjusted``. For the same reason a cue that
+    leaves too little time to read it is written as it is and counted in ``too_fast``; a
+    `CueExtender` before the writer gives it more time where there is some.
 
     Used by one thread at a time.
 
@@ -38,11 +42,16 @@ class CaptionWriter(ABC):
             after each cue and stays open.
         max_columns: The widest line, 10 or more; a Chinese, Japanese or Korean character
             takes two columns.
-        max_lines: The most lines that are shown at a time.
+        max_lines: The most lines that are shown at a time, of each language.
+        max_characters_per_second: What can be read in time; a Chinese, Japanese or Korean
+            character counts as two.
+        bilingual: Whether a cue's source text is shown under its translation, each marked
+            with its language. For two tracks give ``cue.original`` to a second writer.
 
     Raises:
         FileWriteError: The file cannot be made, or not even its header be written.
-        ConfigurationError: ``max_columns`` or ``max_lines`` is too small.
+        ConfigurationError: ``max_columns``, ``max_lines`` or ``max_characters_per_second``
+            is too small.
     """
 
     HEADER: ClassVar[str]
@@ -56,12 +65,20 @@ class CaptionWriter(ABC):
         *,
         max_columns: int = MAX_COLUMNS,
         max_lines: int = MAX_LINES,
+        max_characters_per_second: float = CHARACTERS_PER_SECOND,
+        bilingual: bool = False,
     ) -> None:
         if max_columns < 10:
             raise ConfigurationError("max_columns", f"must be at least 10, not {max_columns}")
         if max_lines < 1:
             raise ConfigurationError("max_lines", f"must be at least 1, not {max_lines}")
+        if not max_characters_per_second > 0:
+            raise ConfigurationError(
+                "max_characters_per_second", f"must be above 0, not {max_characters_per_second}"
+            )
         self._max_columns, self._max_lines = max_columns, max_lines
+        self._characters_per_second = max_characters_per_second
+        self._bilingual = bilingual
         self._last_start_ms = 0
         self._closed = False
         self.written = 0
@@ -70,6 +87,8 @@ class CaptionWriter(ABC):
         """Cues that had no text and were left out."""
         self.adjusted = 0
         """Cues that came late and were moved to the start of the one before."""
+        self.too_fast = 0
+        """Cues that are gone before they can be read."""
         self._target = caption_target(to)
         try:
             self._target.append(self.HEADER)
@@ -92,23 +111,29 @@ class CaptionWriter(ABC):
         """
         if self._closed:
             raise StreamClosedError
-        lines = wrap(self._text(cue), self._max_columns)
-        if not lines:
+        passages, speaker = self._laid_out(cue)
+        if not passages:
             self.skipped += 1
             return
         start_ms, late = round(cue.start_ms), False
         if start_ms < self._last_start_ms:
             start_ms, late = self._last_start_ms, True
-        parts = [lines[i : i + self._max_lines] for i in range(0, len(lines), self._max_lines)]
-        times = _share(start_ms, round(cue.end_ms), [sum(map(width, part)) for part in parts])
+        parts = divided(passages, self._max_lines)
+        # Nobody reads both languages, so the longer one counts.
+        weights = [max(passage.columns for passage in part) for part in parts]
+        times = _share(start_ms, round(cue.end_ms), weights)
         blocks = (
-            self._block(times[i], times[i + 1], self.written + 1 + i, self._payload(part, cue))
+            self._block(times[i], times[i + 1], self.written + 1 + i, self._payload(part, speaker))
             for i, part in enumerate(parts)
         )
         self._target.append("".join(blocks))
         self._last_start_ms = times[-2]
         self.written += len(parts)
         self.adjusted += late
+        columns = cue_columns(cue, bilingual=self._bilingual)
+        # A millisecond is what rounding may have taken.
+        read_in_time = self._characters_per_second * (times[-1] - times[0] + 1) / 1_000
+        self.too_fast += columns > read_in_time
 
     def close(self) -> None:
         """Close the file that was opened here. Twice is harmless.
@@ -120,12 +145,27 @@ class CaptionWriter(ABC):
             self._closed = True
             self._target.close()
 
-    @abstractmethod
-    def _text(self, cue: Cue) -> str:
-        """What is laid out in lines."""
+    def _laid_out(self, cue: Cue) -> tuple[list[Passage], str]:
+        """What is shown of a cue, by language, and the speaker's name, which may be empty."""
+        speaker = one_line(cue.speaker or "")
+        said = [(cue.text, cue.language)]
+        if self._bilingual and cue.source_text is not None:
+            said.append((cue.source_text, cue.source_language))
+        passages: list[Passage] = []
+        for text, tag in said:
+            clean, language = "\n".join(clean_lines(text)), one_line(tag or "")
+            if clean:
+                labelled = self._text(clean, language, "" if passages else speaker)
+                lines = wrap(labelled, self._max_columns)
+                passages.append(Passage(tuple(lines), language))
+        return passages, speaker
 
     @abstractmethod
-    def _payload(self, lines: Sequence[str], cue: Cue, /) -> str:
+    def _text(self, text: str, language: str, speaker: str, /) -> str:
+        """What is laid out in lines: the clean text, with its labels where they are text too."""
+
+    @abstractmethod
+    def _payload(self, passages: Sequence[Passage], speaker: str, /) -> str:
         """The lines as the format writes them: escaped, marked up."""
 
     def _block(self, start_ms: int, end_ms: int, number: int, payload: str) -> str:
