@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -58,14 +57,19 @@ def test_it_runs_as_a_module_too(
 ) -> None:
     """Where the environment's programs are not on the PATH; importing that module runs nothing."""
     monkeypatch.setattr(sys, "argv", ["rawmedia", "--version"])
-
     importlib.import_module("rawmedia.__main__")
     assert capsys.readouterr().out == ""
-    monkeypatch.delitem(sys.modules, "rawmedia.__main__")
-    code = exits(lambda: runpy.run_module("rawmedia", run_name="__main__"))
 
-    assert code == ExitCode.OK
-    assert capsys.readouterr().out.startswith("rawmedia ")
+    ran = subprocess.run(
+        [sys.executable, "-m", "rawmedia", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == ExitCode.OK, ran.stderr
+    assert ran.stdout.startswith("rawmedia ")
 
 
 def test_starting_it_loads_neither_numpy_nor_an_engine() -> None:

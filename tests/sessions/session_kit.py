@@ -128,9 +128,13 @@ def prepare(
     clock: VirtualClock | None = None,
     leg: FakeLeg | None = None,
     inbound: AudioReader | None = None,
+    max_lag_ms: float | None = None,
     **more: Any,
 ) -> Session:
-    """Put a session together; the party hears the first target, ``listeners`` other ones."""
+    """Put a session together; the party hears the first target, ``listeners`` other ones.
+
+    Lag is not bounded unless asked for, so that what is heard is what the engine said.
+    """
     clock = clock or VirtualClock()
     says = silence(3_000) if says is None else says
     leg = leg or FakeLeg(says, outbound_format=VOICE, clock=clock)
@@ -152,6 +156,7 @@ def prepare(
         clock=clock,
         captions=cues if captions is None else captions,
         on_event=note,
+        max_lag_ms=max_lag_ms,
         **more,
     )
     return Session(clock, leg, engine, interpreter, cues, events, others)

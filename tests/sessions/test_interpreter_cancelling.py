@@ -155,8 +155,8 @@ def test_call_backs_that_a_thread_brings_too_late_are_not_booked() -> None:
         for tell in held:
             tell()
         assert (len(session.events), session.report) == (told, report)
-        (utterance,) = session.interpreter._ledger
-        assert utterance.hearings["es"].end_ms is None
+        (utterance,) = session.interpreter._direction._ledger
+        assert utterance.hearings["es"].start_ms is None
         session.leg.outbound.end()
         await carrying
 

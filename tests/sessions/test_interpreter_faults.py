@@ -20,6 +20,7 @@ from session_kit import (
 )
 
 from rawmedia.audio.format import SPEECH
+from rawmedia.audio.frame import AudioFrame
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions.webvtt import WebVttWriter
 from rawmedia.errors import (
@@ -35,7 +36,12 @@ from rawmedia.errors import (
     TranslatorOverloadedError,
     TranslatorStalledError,
 )
-from rawmedia.sessions.events import SessionWarning, UtteranceHeard, UtteranceStarted
+from rawmedia.sessions.events import (
+    SessionWarning,
+    SpeechLeftOut,
+    UtteranceHeard,
+    UtteranceStarted,
+)
 from rawmedia.sessions.interpreter import Interpreter
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.testing.clock import VirtualClock
@@ -56,7 +62,6 @@ from rawmedia.translators.translator import TranslatorCapabilities
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from rawmedia.audio.frame import AudioFrame
     from rawmedia.captions.cue import Cue
     from rawmedia.sessions.events import SessionEvent
     from rawmedia.testing.script import ScriptItem
@@ -281,8 +286,12 @@ class TestAnEngine:
         clock = VirtualClock()
         engine = ScriptedTranslator(clock=clock, open_errors=[error])
         session = carry(prepare(translator=engine, clock=clock))
-        assert session.error is error
-        assert session.report.error == f"{type(error).__name__}: {error}"
+        if isinstance(error, RawMediaError):
+            assert session.error is error
+        else:
+            assert isinstance(session.error, EngineFailedError)
+            assert session.error.__cause__ is error
+        assert session.report.error == f"{type(session.error).__name__}: {session.error}"
         assert not session.report.complete
         assert not session.events
 
@@ -386,31 +395,36 @@ class TestAnOutboundStream:
         assert isinstance(session.error.cause, ConnectionError)
 
 
-class TestAClear:
+def broken_off(heard: Any, begun: AudioFrame, after: list[tuple[float, AudioFrame]]) -> None:
+    """What began at 620 ms was heard to 940, the frame after an interruption, faded out in it."""
+    fade = slice(VOICE.samples(940), VOICE.samples(960))
+    faded, heard = heard[fade].copy(), heard.copy()
+    heard[fade] = 0
+    first = AudioFrame(begun.samples[: VOICE.samples(320)], VOICE)
+    np.testing.assert_array_equal(heard, timeline([(620.0, first), *after], len(heard)))
+    assert not faded[VOICE.samples(10) :].any()
+
+
+class TestAnInterruption:
     def test_in_mid_utterance_drops_the_rest_of_it_and_the_next_one_is_heard(self) -> None:
         """Who interrupts the interpreter wants to hear what comes next, not what was going on."""
 
         async def interrupt(session: Session) -> None:
             await session.clock.sleep_until(0.93)
-            session.leg.outbound.clear()
+            await session.interpreter.interrupt()
 
-        # More than the stream takes at once, so that a send waits while it is cleared.
         script: list[ScriptItem] = [
             utterance(100, 500, 4_000, seed=1),
-            utterance(700, 1_000, 400, seed=2),
+            utterance(1_000, 1_300, 400, seed=2),
         ]
         session = carry(prepare(script), meanwhile=interrupt)
-        heard = session.heard()
-        begun = speech(4_000, 1).samples[: VOICE.samples(320)]
-        whole = timeline([(1_120, speech(400, 2))], len(heard))
-        whole[VOICE.samples(620) :][: len(begun)] = begun[:, 0]
-        np.testing.assert_array_equal(heard, whole)
+        broken_off(session.heard(), speech(4_000, 1), [(1_420, speech(400, 2))])
         one, other = (each.translations["es"] for each in session.report.utterances)
-        assert (one.cut, one.heard_at_ms, one.heard_until_ms) == (True, 620, 930)
-        assert (other.cut, other.heard_at_ms, other.heard_until_ms) == (False, 1_120, 1_520)
-        assert session.cues["es"].times == [(620, 930, "texto 1"), (1_120, 1_520, "texto 2")]
-        stats = session.leg.outbound.stats
-        assert stats.stale_ms + stats.cleared_ms == pytest.approx(4_000 - 320)
+        assert (one.cut, one.heard_at_ms, one.heard_until_ms) == (True, 620, 940)
+        assert (other.cut, other.heard_at_ms, other.heard_until_ms) == (False, 1_420, 1_820)
+        assert session.cues["es"].times == [(620, 940, "texto 1"), (1_420, 1_820, "texto 2")]
+        (left_out,) = session.told(SpeechLeftOut)
+        assert (left_out.reason, left_out.ms) == ("interrupt", pytest.approx(4_000 - 320))
         assert session.error is None
 
     def test_of_an_utterance_that_is_still_being_made_drops_what_is_made_later_too(self) -> None:
@@ -418,17 +432,13 @@ class TestAClear:
 
         async def interrupt(session: Session) -> None:
             await session.clock.sleep_until(0.93)
-            session.leg.outbound.clear()
+            await session.interpreter.interrupt()
 
         script: list[ScriptItem] = [utterance(100, 500, 2_000, audio_interval_ms=70.0)]
         session = carry(prepare(script), meanwhile=interrupt)
-        heard = session.heard()
-        begun = speech(2_000, 1).samples[: VOICE.samples(320)]
-        whole = timeline([], len(heard))
-        whole[VOICE.samples(620) :][: len(begun)] = begun[:, 0]
-        np.testing.assert_array_equal(heard, whole)
+        broken_off(session.heard(), speech(2_000, 1), [])
         (figures,) = session.report.utterances[0].translations.values()
-        assert (figures.cut, figures.heard_until_ms) == (True, 930)
+        assert (figures.cut, figures.heard_until_ms) == (True, 940)
         assert session.leg.outbound.stats.underruns == 0
 
     def test_before_any_of_an_utterance_is_heard_leaves_it_to_be_read(self) -> None:
@@ -436,7 +446,7 @@ class TestAClear:
 
         async def interrupt(session: Session) -> None:
             await session.clock.sleep_until(0.615)
-            session.leg.outbound.clear()
+            await session.interpreter.interrupt()
 
         session = carry(prepare([utterance(100, 500)]), meanwhile=interrupt)
         assert not session.heard().any()
@@ -450,13 +460,20 @@ class TestAClear:
 
         async def interrupt(session: Session) -> None:
             await session.clock.sleep_until(1.05)
-            session.leg.outbound.clear()
+            await session.interpreter.interrupt()
 
-        session = carry(prepare(TWO), meanwhile=interrupt)
-        heard_of_two(session)
+        script: list[ScriptItem] = [
+            utterance(100, 500, 400, seed=1),
+            utterance(1_060, 1_300, 400, seed=2),
+        ]
+        session = carry(prepare(script), meanwhile=interrupt)
+        assert session.cues["es"].times == [(620, 1_020, "texto 1"), (1_420, 1_820, "texto 2")]
+        assert [each.translations["es"].cut for each in session.report.utterances] == [False, False]
 
-    def test_after_all_of_an_unfinished_utterance_was_heard_cuts_nothing(self) -> None:
-        """The engine has not said yet that it is over, but the ear has had all of it."""
+    def test_after_all_that_there_is_of_an_utterance_was_heard_cuts_what_may_still_come(
+        self,
+    ) -> None:
+        """The engine has not said that it is over; it ends where the ear had the last of it."""
         span = TimeSpan(100, 500)
         script: list[ScriptItem] = [
             ScriptedEvent(at_ms=500, event=TranslatedAudio("a", "es", speech(200, 1), span)),
@@ -465,10 +482,10 @@ class TestAClear:
 
         async def interrupt(session: Session) -> None:
             await session.clock.sleep_until(1.05)
-            session.leg.outbound.clear()
+            await session.interpreter.interrupt()
 
         session = carry(prepare(script), meanwhile=interrupt)
-        assert [event.cut for event in session.ended] == [False]
+        assert [event.cut for event in session.ended] == [True]
         assert session.ended[0].end_ms == pytest.approx(720)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rawmedia.sessions.interpreter import Interpreter, for_lockstep
 from rawmedia.streams.media_clock import MediaClock
+from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.streams.pair import audio_pair
 from rawmedia.testing import ScriptedTranslator, VirtualClock
 from rawmedia.translators.request import TranslationRequest
@@ -18,7 +19,7 @@ def asked_for(clock: MediaClock | VirtualClock) -> float:
 
     async def main() -> None:
         said, inbound = audio_pair(clock=clock)
-        heard, _ = audio_pair(clock=clock)
+        heard = OutboundAudioStream(clock=clock)
         said.end()
         await Interpreter(inbound, engine, heard, REQUEST).run()
 

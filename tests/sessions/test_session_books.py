@@ -331,7 +331,7 @@ def test_an_hour_of_a_session_costs_constant_memory() -> None:
     report = interpreter.report()
     assert report.totals.utterances == minutes * 6
     assert report.totals.overrun_ms == 0
-    assert len(interpreter._ledger._speech._starts_ms) == 1
+    assert len(interpreter._direction._ledger._speech._starts_ms) == 1
     # Of ten minutes, 60 utterances, some hundred bytes each are kept, and the few frames that
     # are on their way; their sound would be 30 MB.
     assert 0 < kept < 300_000

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from rawmedia.captions.cue import Cue
-from rawmedia.sessions.events import UtteranceHeard, UtteranceStarted
+from rawmedia.sessions.events import CaptionsFailed, UtteranceHeard, UtteranceStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,7 @@ class Audience:
         ledger: Where hearing is booked.
         captions: Where captions go, by language.
         on_event: Who is told.
+        tolerant: Whether it goes on without a caption sink that raises, and tells of that.
     """
 
     def __init__(
@@ -47,13 +48,17 @@ class Audience:
         ledger: Ledger,
         captions: Mapping[str, CaptionSink],
         on_event: Callable[[SessionEvent], object] | None,
+        *,
+        tolerant: bool = False,
     ) -> None:
         self._ledger = ledger
-        self._captions = captions
+        self._captions = dict(captions)
         self._on_event = on_event
+        self._tolerant = tolerant
         self._error: Exception | None = None
         self._broken = asyncio.Event()
-        self._gone = False
+        # Whether nobody is called any more: one raised, or the session is over.
+        self._mute = self._gone = False
 
     async def watch(self) -> None:
         """Wait until a sink or the program raises, and raise that; otherwise until cancelled."""
@@ -71,12 +76,13 @@ class Audience:
 
     def tell(self, event: SessionEvent) -> None:
         """Tell the program."""
-        if self._on_event is None or self._gone or self._error is not None:
+        if self._on_event is None or self._gone or self._mute:
             return
         try:
             self._on_event(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the session
-            self._break(error)
+            self._mute = True
+            self.fail(error)
 
     def started(self, language: str, utterance_id: str, when: float) -> None:
         """The first of an utterance is heard at ``when``, in seconds on the clock."""
@@ -118,16 +124,23 @@ class Audience:
 
     def _caption(self, heard: UtteranceHeard) -> None:
         sink = self._captions.get(heard.language)
-        if sink is not None and heard.text and self._error is None:
+        if sink is not None and heard.text and not self._mute:
             try:
                 sink.write(Cue(heard.start_ms, heard.end_ms, heard.text, heard.language))
             except Exception as error:  # noqa: BLE001 - a full disk, or a sink's own mistake
-                self._break(error)
+                if self._tolerant:
+                    del self._captions[heard.language]
+                    self.tell(CaptionsFailed(heard.language, error))
+                else:
+                    self._mute = True
+                    self.fail(error)
         self.tell(heard)
 
-    def _break(self, error: Exception) -> None:
-        self._error = error
-        self._broken.set()
+    def fail(self, error: Exception) -> None:
+        """Somebody whom the session can't do without broke: have ``watch`` raise this; the first counts."""
+        if self._error is None and not self._gone:
+            self._error = error
+            self._broken.set()
 
 
 def _reading_ms(text: str) -> float:

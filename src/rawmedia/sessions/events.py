@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rawmedia.translators.events import TranslationEvent
 
@@ -40,6 +41,70 @@ class SessionWarning:
     cause: BaseException | None = None
 
 
-SessionEvent = TranslationEvent | UtteranceStarted | UtteranceHeard | SessionWarning
+@dataclass(frozen=True, slots=True)
+class SpeechPlayedFaster:
+    """An utterance is played faster to catch up; told once for it, when that begins."""
+
+    utterance_id: str
+    language: str
+    rate: float
+    lag_ms: float
+    """How late the speech that waits would have been otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLeftOut:
+    """Speech of an utterance will not be heard; its text is in the captions."""
+
+    utterance_id: str
+    language: str
+    ms: float
+    """How much, at the pace of the engine."""
+    reason: Literal["lag", "interrupt"]
+    """It came too late, or somebody asked for silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionChanged:
+    """A direction of a call is in another state."""
+
+    state: DirectionState
+    error: BaseException | None = None
+    """What the engine failed with, where it did."""
+    retry_in_ms: float | None = None
+    """When the engine is opened again by itself; None where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionsFailed:
+    """Captions in a language can't be written any more; the call goes on without them."""
+
+    language: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVoiceIgnored:
+    """What the engine heard was a translation that had just been played; it was left out."""
+
+    utterance_id: str
+    text: str
+
+
+DirectionState = Literal["off", "opening", "translating", "passing_through", "ended"]
+"""Switched off; waiting for the engine; at work; without an engine, so that listeners hear the
+original; over."""
+
+SessionEvent = (
+    TranslationEvent
+    | UtteranceStarted
+    | UtteranceHeard
+    | SpeechPlayedFaster
+    | SpeechLeftOut
+    | DirectionChanged
+    | CaptionsFailed
+    | OwnVoiceIgnored
+    | SessionWarning
+)
 
 __all__ = ["SessionEvent", "SessionWarning", "UtteranceHeard", "UtteranceStarted"]

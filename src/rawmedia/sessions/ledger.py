@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from rawmedia.sessions.metrics import Hearing, SpeechLog, Utterance
+from rawmedia.audio.timeline import TimeSpan
+from rawmedia.captions.figures import InputFigures
+from rawmedia.sessions.lagging import laal_ms, spoken_delays_ms
+from rawmedia.sessions.meter import DirectionMeter
+from rawmedia.sessions.metrics import Hearing, SpeechLog, Utterance, WrittenText
+from rawmedia.sessions.revisions import RevisionLog, words_of
+from rawmedia.sessions.usage import UsageBook
+from rawmedia.translators.events import (
+    FinalTranslation,
+    PartialTranslation,
+    TranslatedAudio,
+    TranslatorWarning,
+    Usage,
+    UtteranceEnded,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rawmedia.audio.frame import AudioFrame
-    from rawmedia.audio.timeline import TimeSpan
-    from rawmedia.translators.events import FinalTranslation, TranslatedAudio
+    from rawmedia.captions.figures import DirectionMetrics, EchoFigures
+    from rawmedia.sessions.speech_facts import SpeechStats
+    from rawmedia.translators.events import TranslationEvent, WordTiming
 
 MAX_UTTERANCES = 20_000
 """How many utterances are kept, a day of talk; beyond, the oldest go and are counted."""
+MAX_CHARACTERS = 20_000_000
+"""How much text of them is, which is more unless an engine writes books."""
+
+_MAX_LANGUAGES = 64
+# An engine may place the end of an utterance a little behind what it was given, by its own delay.
+_MAX_AHEAD_MS = 1_000.0
+_ROUNDING_MS = 1.0
 
 
 class Ledger:
     """Follows every utterance from its source to the ear. For one event loop.
 
-    Times that it is given are seconds on the session's clock; what it gives out is
-    milliseconds since the session began.
+    Whatever an engine reports, in whatever order, is booked or counted as an oddity; nothing of
+    it raises, and none of it grows without bound. Times that it is given are seconds on the
+    session's clock; what it gives out is milliseconds since the session began.
 
     Args:
         origin: When the session began.
         max_utterances: How many utterances are kept.
+        engine: What the engine is called; set `engine` when another takes over.
+        source_language: What is spoken.
+        target_languages: What it is translated into; empty where anything is welcome.
     """
 
-    def __init__(self, origin: float, max_utterances: int = MAX_UTTERANCES) -> None:
+    def __init__(
+        self,
+        origin: float,
+        max_utterances: int = MAX_UTTERANCES,
+        *,
+        engine: str = "",
+        source_language: str = "",
+        target_languages: tuple[str, ...] = (),
+    ) -> None:
         self._origin = origin
         self._max_utterances = max_utterances
+        self._target_languages = target_languages
         self._speech = SpeechLog()
+        self._revisions = RevisionLog()
+        self._meter = DirectionMeter(UsageBook(engine, source_language))
         self._utterances: dict[str, Utterance] = {}
+        self._characters = 0
+        self._latest_end_ms = 0.0
+        self._heard_ms = self._booked_ms = 0.0
         self.source_ms = 0.0
         """How far the source has been heard, in its media time."""
         self.forgotten = 0
@@ -41,34 +84,145 @@ class Ledger:
     def __iter__(self) -> Iterator[Utterance]:
         return iter(self._utterances.values())
 
+    @property
+    def engine(self) -> str:
+        """Who translates from here on; usage is counted for it."""
+        return self._meter.usage.engine
+
+    @engine.setter
+    def engine(self, name: str) -> None:
+        self._book_heard()
+        self._meter.usage.engine = name
+
+    def begin(self, origin: float) -> None:
+        """The session begins now, in seconds; before anything was booked."""
+        self._origin = origin
+
+    def expect(self, target_languages: Iterable[str]) -> None:
+        """Texts in these languages are welcome, too, from here on."""
+        self._target_languages = tuple(dict.fromkeys((*self._target_languages, *target_languages)))
+
+    def retarget(self, source_language: str, target_languages: tuple[str, ...]) -> None:
+        """Another language is spoken, or asked for, from here on; what comes late in others is welcome."""
+        self._book_heard()
+        self._meter.usage.source_language = source_language
+        self.expect(target_languages)
+
     def unended(self) -> list[Utterance]:
         """The utterances of which the engine has not reported all."""
         return [utterance for utterance in self if not utterance.ended]
 
     def arrived(self, frame: AudioFrame, now: float) -> None:
         """Source audio is there."""
-        self.source_ms = frame.end_ms
-        self._speech.arrived(frame, now)
+        self.source_ms = end_ms = frame.end_ms
+        duration_ms = frame.duration_ms
+        self._heard_ms += duration_ms
+        self._speech.arrived_span(end_ms - duration_ms, end_ms, now)
 
     def session_ms(self, now: float) -> float:
         """Milliseconds since the session began."""
         return max(0.0, (now - self._origin) * 1000)
 
-    def final(self, event: FinalTranslation) -> None:
-        """What an utterance says is settled, and where in the source it was said."""
+    # What the engine reports.
+
+    def take(self, event: TranslationEvent, now: float) -> None:
+        """Book an event of the translation, whichever it is; speech that nobody hears is for `unheard`."""
+        match event:
+            case TranslatedAudio():
+                self.spoken(event)
+            case PartialTranslation():
+                self.partial(event, now)
+            case FinalTranslation():
+                self.final(event, now)
+            case UtteranceEnded():
+                self.ended(event.utterance_id)
+            case TranslatorWarning():
+                self._meter.warned(event)
+            case Usage():
+                self._meter.usage.reported(event)
+            case _:
+                pass
+
+    def partial(self, event: PartialTranslation, now: float) -> None:
+        """What an utterance says so far."""
+        utterance = self._utterances.get(event.utterance_id)
+        if utterance is not None and utterance.final is not None:
+            self._meter.odd("partial_after_final")
+            return
+        for language, text in self._welcome(event.translations).items():
+            if not self._revisions.revise(event.utterance_id, language, text, event.revision, now):
+                self._meter.odd("revision_back")
+
+    def final(self, event: FinalTranslation, now: float | None = None) -> None:
+        """What an utterance says is settled, and where in the source it was said.
+
+        Another final of the same utterance only adds languages that the first did not have.
+
+        Args:
+            event: The final text.
+            now: When it came; without it how its text lagged is not known.
+        """
         utterance = self._open(event.utterance_id, event.span)
-        utterance.final, utterance.span = event, event.span
+        texts = self._welcome(event.translations)
+        if utterance.ended:
+            self._meter.odd("after_end")
+        if utterance.final is None:
+            utterance.span = self._placed(event.span)
+            utterance.words = _extent(event.words, utterance.span)
+            utterance.final = replace(event, span=utterance.span, translations=texts, words=())
+            self._meter.untranslated_words += len(event.untranslated)
+            self._meter.usage.understood(event.source_text)
+            self._resize(utterance, len(event.source_text) + sum(map(len, event.untranslated)))
+        else:
+            self._meter.odd("second_final")
+            had = utterance.final.translations
+            texts = {language: text for language, text in texts.items() if language not in had}
+            utterance.final = replace(utterance.final, translations={**had, **texts})
+        for language, text in texts.items():
+            self._settle(utterance, language, text, now)
+        for hearing in utterance.hearings.values():
+            self._place_start(utterance, hearing)
 
     def spoken(self, event: TranslatedAudio) -> None:
-        """A piece of speech was made."""
-        hearings = self._open(event.utterance_id, event.span).hearings
-        hearings.setdefault(event.language, Hearing()).spoken_ms += event.frame.duration_ms
+        """A piece of speech was made, for somebody to hear."""
+        if self._target_languages and event.language not in self._target_languages:
+            self._meter.odd("unknown_language")
+            self.unheard(event)
+            return
+        utterance = self._open(event.utterance_id, event.span)
+        hearing = utterance.hearings.get(event.language)
+        if hearing is None:
+            if len(utterance.hearings) >= _MAX_LANGUAGES:
+                self.unheard(event)
+                return
+            hearing = utterance.hearings[event.language] = Hearing()
+        if utterance.ended:
+            self._meter.odd("after_end")
+        duration_ms = event.frame.duration_ms
+        if not hearing.spoken_ms and duration_ms:
+            self._meter.usage.voiced(event.language, self.text(event.utterance_id, event.language))
+        hearing.spoken_ms += duration_ms
+        self._made(event.language, duration_ms)
+
+    def unheard(self, event: TranslatedAudio) -> None:
+        """A piece of speech was made in a language that nobody hears."""
+        self._made(event.language, event.frame.duration_ms)
+        self._meter.unheard_ms += event.frame.duration_ms
 
     def ended(self, utterance_id: str) -> None:
         """The engine has reported all of the utterance."""
         utterance = self._utterances.get(utterance_id)
-        if utterance is not None:
-            utterance.ended = True
+        if utterance is None or utterance.final is None:
+            self._revisions.forget(utterance_id)
+        if utterance is None:
+            return
+        if utterance.ended:
+            self._meter.odd("second_end")
+        elif utterance.final is None:
+            self._meter.odd("no_text")
+        utterance.ended = True
+
+    # What becomes of it.
 
     def text(self, utterance_id: str, language: str) -> str:
         """The final text in a language; empty where there is none."""
@@ -85,8 +239,8 @@ class Ledger:
         """A listener begins to hear the utterance."""
         utterance, hearing = self._hearing(utterance_id, language)
         if hearing.start_ms is None:
-            hearing.start_ms = self.session_ms(now)
-            hearing.ear_voice_span_ms = self._since_said(utterance, now, at_start=True)
+            hearing.start_ms, hearing.started_s = self.session_ms(now), now
+            self._place_start(utterance, hearing)
         return hearing
 
     def heard_until(self, utterance_id: str, language: str, now: float, *, cut: bool) -> Hearing:
@@ -94,16 +248,141 @@ class Ledger:
         utterance, hearing = self._hearing(utterance_id, language)
         hearing.end_ms = self.session_ms(now)
         hearing.cut = hearing.cut or cut
-        hearing.end_offset_ms = self._since_said(utterance, now, at_start=False)
+        if utterance is None:
+            return hearing
+        hearing.end_offset_ms = self._since_said(utterance.span.end_ms, now)
+        if hearing.started_s is not None:
+            hearing.laal_ms = self._spoken_laal_ms(utterance, language, hearing, now)
+            if not hearing.counted:
+                hearing.counted = True
+                self._meter.heard(hearing)
         return hearing
 
-    def _since_said(
-        self, utterance: Utterance | None, now: float, *, at_start: bool
+    def skipped(self, utterance_id: str, language: str, ms: float) -> None:
+        """Some of an utterance's speech, or all, was left out to catch up."""
+        _, hearing = self._hearing(utterance_id, language)
+        hearing.skipped_ms += ms
+        hearing.cut = True
+
+    def metrics(
+        self,
+        *,
+        speech: Sequence[SpeechStats] = (),
+        overrun_ms: float = 0.0,
+        gaps: int = 0,
+        gap_ms: float = 0.0,
+        underruns: int = 0,
+        echo: EchoFigures | None = None,
+    ) -> DirectionMetrics:
+        """All figures at this moment; what others count is given by whoever asks.
+
+        Costs some hundred microseconds, however long the session is.
+
+        Args:
+            speech: Of each listener's playout, what it did.
+            overrun_ms: How much source audio was dropped unread.
+            gaps: How many holes the source had.
+            gap_ms: How long they were together.
+            underruns: How often speech ran out on streams that have no playout.
+            echo: What the echo guard did.
+        """
+        self._book_heard()
+        return self._meter.snapshot(
+            target_languages=self._target_languages,
+            utterances=len(self._utterances) + self.forgotten,
+            forgotten=self.forgotten,
+            input=InputFigures(self._heard_ms, overrun_ms, gaps, gap_ms),
+            speech=speech,
+            underruns=underruns,
+            echo=echo,
+        )
+
+    # How it is booked.
+
+    def _settle(self, utterance: Utterance, language: str, text: str, now: float | None) -> None:
+        """A text is final in one language."""
+        self._resize(utterance, len(text))
+        self._meter.usage.translated(language, text)
+        hearing = utterance.hearings.get(language)
+        if hearing is not None and hearing.spoken_ms:
+            self._meter.usage.voiced(language, text)
+        revised = self._revisions.finish(
+            utterance.utterance_id, language, text, self._origin if now is None else now
+        )
+        source = utterance.words or utterance.span
+        said = None if now is None else self._said(source.start_ms)
+        lag_ms = None
+        if said is not None:
+            delays_ms = [(since - said) * 1000 for since in revised.since_s]
+            lag_ms = laal_ms(delays_ms, source.duration_ms)
+        utterance.texts[language] = WrittenText(revised.erasure.normalised, lag_ms)
+        self._meter.revised(revised.erasure, lag_ms)
+
+    def _spoken_laal_ms(
+        self, utterance: Utterance, language: str, hearing: Hearing, end_s: float
     ) -> float | None:
-        if utterance is None:
+        source = utterance.words or utterance.span
+        said, start_s = self._said(source.start_ms), hearing.started_s
+        if hearing.cut or said is None or start_s is None:
             return None
-        said = self._speech.said(utterance.span.start_ms if at_start else utterance.span.end_ms)
+        words = len(words_of(self.text(utterance.utterance_id, language)))
+        delays_ms = spoken_delays_ms((start_s - said) * 1000, (end_s - said) * 1000, words)
+        return laal_ms(delays_ms, source.duration_ms)
+
+    def _place_start(self, utterance: Utterance | None, hearing: Hearing) -> None:
+        """How late the beginning was, by what is known of the source now."""
+        if utterance is not None and hearing.started_s is not None:
+            start_s = hearing.started_s
+            words = utterance.words or utterance.span
+            hearing.ear_voice_span_ms = self._since_said(words.start_ms, start_s)
+            hearing.start_offset_ms = self._since_said(utterance.span.start_ms, start_s)
+
+    def _since_said(self, media_ms: float, now: float) -> float | None:
+        said = self._said(media_ms)
         return None if said is None else (now - said) * 1000
+
+    def _said(self, media_ms: float) -> float | None:
+        """When it was, in seconds; None where that is beyond all that was heard."""
+        if media_ms > self.source_ms + _MAX_AHEAD_MS:
+            return None
+        return self._speech.said(media_ms)
+
+    def _placed(self, span: TimeSpan) -> TimeSpan:
+        """A span as good as it can be, and what is wrong with it counted."""
+        if not isfinite(span.end_ms):
+            self._meter.odd("span_infinite")
+            span = self._finite(span)
+        if self.source_ms and span.end_ms > self.source_ms + _MAX_AHEAD_MS:
+            self._meter.odd("span_unheard")
+        if span.start_ms < self._latest_end_ms - _ROUNDING_MS:
+            self._meter.odd("spans_overlap")
+        self._latest_end_ms = span.end_ms
+        return span
+
+    def _finite(self, span: TimeSpan) -> TimeSpan:
+        """One that ends never is taken to end with what was heard."""
+        if isfinite(span.end_ms):
+            return span
+        start_ms = span.start_ms if isfinite(span.start_ms) else self.source_ms
+        return TimeSpan(start_ms, max(start_ms, self.source_ms))
+
+    def _welcome(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Those in languages that were asked for."""
+        asked = self._target_languages
+        if not asked:
+            return dict(islice(texts.items(), _MAX_LANGUAGES))
+        known = {language: texts[language] for language in asked if language in texts}
+        if len(known) < len(texts):
+            self._meter.odd("unknown_language")
+        return known
+
+    def _made(self, language: str, ms: float) -> None:
+        self._meter.made_ms += ms
+        self._meter.usage.synthesized(language, ms)
+
+    def _book_heard(self) -> None:
+        self._meter.usage.heard(self._heard_ms - self._booked_ms)
+        self._booked_ms = self._heard_ms
 
     def _hearing(self, utterance_id: str, language: str) -> tuple[Utterance | None, Hearing]:
         """Of a forgotten utterance it is one that no book holds."""
@@ -116,10 +395,30 @@ class Ledger:
         utterance = self._utterances.get(utterance_id)
         if utterance is None:
             if len(self._utterances) >= self._max_utterances:
-                del self._utterances[next(iter(self._utterances))]
-                self.forgotten += 1
-            utterance = self._utterances[utterance_id] = Utterance(utterance_id, span)
+                self._forget_oldest()
+            utterance = self._utterances[utterance_id] = Utterance(utterance_id, self._finite(span))
         return utterance
 
+    def _resize(self, utterance: Utterance, characters: int) -> None:
+        """Text came to an utterance; where there is too much of it, the oldest utterances go."""
+        utterance.characters += characters
+        self._characters += characters
+        while self._characters > MAX_CHARACTERS and len(self._utterances) > 1:
+            self._forget_oldest()
 
-__all__ = ["MAX_UTTERANCES", "Ledger"]
+    def _forget_oldest(self) -> None:
+        oldest = self._utterances.pop(next(iter(self._utterances)))
+        self._characters -= oldest.characters
+        self.forgotten += 1
+
+
+def _extent(words: Sequence[WordTiming], span: TimeSpan) -> TimeSpan | None:
+    """From the first word to the last, as far as it is within the utterance; None where it can't be had."""
+    if not words:
+        return None
+    start_ms = max(min(word.span.start_ms for word in words), span.start_ms)
+    end_ms = min(max(word.span.end_ms for word in words), span.end_ms)
+    return TimeSpan(start_ms, end_ms) if start_ms < end_ms else None
+
+
+__all__ = ["MAX_CHARACTERS", "MAX_UTTERANCES", "Ledger"]

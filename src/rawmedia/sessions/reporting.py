@@ -11,10 +11,11 @@ from rawmedia.captions.report import (
     TranslationReport,
     UtteranceReport,
 )
-from rawmedia.sessions.metrics import Hearing
+from rawmedia.sessions.metrics import Hearing, WrittenText
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
+    from rawmedia.captions.figures import DirectionMetrics
     from rawmedia.sessions.ledger import Ledger
     from rawmedia.sessions.metrics import Utterance
     from rawmedia.translators.request import TranslationRequest
@@ -31,6 +32,7 @@ def session_report(
     underruns: int,
     complete: bool,
     error: BaseException | None,
+    metrics: DirectionMetrics | None = None,
 ) -> SessionReport:
     """What happened so far, whole at any moment; figures to a tenth of a millisecond.
 
@@ -44,7 +46,9 @@ def session_report(
         underruns: How often translated speech ran out.
         complete: Whether the session came to its own end.
         error: What ended it early.
+        metrics: The running figures; the books' own, with those above, unless others are given.
     """
+    metrics = metrics or ledger.metrics(overrun_ms=overrun_ms, underruns=underruns)
     utterances = tuple(
         _utterance(each) for each in ledger if each.final is not None or each.hearings
     )
@@ -63,6 +67,7 @@ def session_report(
         totals=totals.model_copy(update={"spoken_ms": _tenths(totals.spoken_ms)}),
         complete=complete,
         error=None if error is None else _text(error),
+        metrics=metrics.rounded(),
     )
 
 
@@ -86,23 +91,31 @@ def _utterance(utterance: Utterance) -> UtteranceReport:
         end_ms=_tenths(utterance.span.end_ms),
         source_text="" if final is None else final.source_text,
         translations={
-            language: _translation(texts.get(language, ""), utterance.hearings.get(language))
+            language: _translation(
+                texts.get(language, ""),
+                utterance.hearings.get(language) or Hearing(),
+                utterance.texts.get(language) or WrittenText(),
+            )
             for language in (*texts, *(utterance.hearings.keys() - texts.keys()))
         },
         untranslated=() if final is None else final.untranslated,
     )
 
 
-def _translation(text: str, hearing: Hearing | None) -> TranslationReport:
-    hearing = hearing or Hearing()
+def _translation(text: str, hearing: Hearing, written: WrittenText) -> TranslationReport:
     return TranslationReport(
         text=text,
         spoken_ms=_tenths(hearing.spoken_ms),
         heard_at_ms=_tenths(hearing.start_ms),
         heard_until_ms=_tenths(hearing.end_ms),
         cut=hearing.cut,
+        skipped_ms=_tenths(hearing.skipped_ms),
         ear_voice_span_ms=_tenths(hearing.ear_voice_span_ms),
+        start_offset_ms=_tenths(hearing.start_offset_ms),
         end_offset_ms=_tenths(hearing.end_offset_ms),
+        laal_ms=_tenths(hearing.laal_ms),
+        text_laal_ms=_tenths(written.laal_ms),
+        erasure=None if written.erasure is None else round(written.erasure, 3),
     )
 
 

@@ -1,0 +1,119 @@
+"""The speech of one target language on its way to everybody who listens in it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from rawmedia.audio.convert import FormatConverter
+from rawmedia.audio.pcm import from_bytes
+from rawmedia.sessions.hearings import spoken_id
+
+if TYPE_CHECKING:
+    from rawmedia.audio.format import AudioFormat
+    from rawmedia.audio.frame import AudioFrame
+    from rawmedia.audio.pcm import Int16Samples
+    from rawmedia.sessions.hearings import Hearings
+    from rawmedia.sessions.listener import Ear
+    from rawmedia.translators.events import TranslatedAudio
+
+# Utterances whose speech may come in turns; of more, the oldest is taken to be over.
+_MAX_OPEN = 16
+
+
+class Delivery:
+    """Converts an utterance's speech once for each format, and gives it to every ear.
+
+    Ears may come and go at any time: one that comes hears the utterances that begin from
+    then on. For one event loop.
+
+    Args:
+        language: Which.
+        hearings: Where it is noted who hears what.
+    """
+
+    def __init__(self, language: str, hearings: Hearings) -> None:
+        self._language = language
+        self._hearings = hearings
+        self.ears: list[Ear] = []
+        # By the format that ears want and the utterance; a converter for each.
+        self._converters: dict[AudioFormat, OrderedDict[str, FormatConverter]] = {}
+        # Who began to hear an utterance hears it to its end, and nobody else.
+        self._hearing: OrderedDict[str, tuple[Ear, ...]] = OrderedDict()
+
+    @property
+    def full(self) -> Ear | None:
+        """An ear for which the engine has to wait; None where there is none."""
+        return next((ear for ear in self.ears if ear.full), None)
+
+    def attach(self, ear: Ear) -> None:
+        """Somebody listens from now on."""
+        self.ears.append(ear)
+
+    def detach(self, ear: Ear) -> None:
+        """Somebody listens no more; what he has begun to hear of is ended for him. Harmless where he did not."""
+        if ear not in self.ears:
+            return
+        self.ears.remove(ear)
+        for utterance_id, ears in self._hearing.items():
+            if ear in ears:
+                ear.end_utterance(spoken_id(self._language, utterance_id))
+                self._hearing[utterance_id] = tuple(each for each in ears if each is not ear)
+
+    def put(self, event: TranslatedAudio, now: float) -> bool:
+        """Give a piece of speech to all who hear its utterance; whether anybody took it."""
+        name = spoken_id(self._language, event.utterance_id)
+        utterance_id = event.utterance_id
+        ears = self._hearing.get(utterance_id)
+        if ears is None:
+            while len(self._hearing) >= _MAX_OPEN:
+                self.end_utterance(next(iter(self._hearing)), now)
+            ears = self._hearing[utterance_id] = tuple(self.ears)
+        taken = False
+        converted: dict[AudioFormat, Int16Samples] = {}
+        for ear in ears:
+            wanted = ear.playout.format
+            samples = converted.get(wanted)
+            if samples is None:
+                samples = converted[wanted] = self._converted(utterance_id, event.frame, wanted)
+            if ear.put(name, samples, now) and len(samples):
+                taken = True
+                self._hearings.put(name, ear)
+        return taken
+
+    def end_utterance(self, utterance_id: str, now: float) -> None:
+        """No more speech of an utterance comes. Harmless where none came."""
+        name = spoken_id(self._language, utterance_id)
+        ears = self._hearing.pop(utterance_id, ())
+        for wanted, converters in self._converters.items():
+            converter = converters.pop(utterance_id, None)
+            rest = b"" if converter is None else converter.flush()
+            if rest:
+                samples = from_bytes(rest, wanted.num_channels)
+                for ear in ears:
+                    if ear.playout.format == wanted:
+                        ear.put(name, samples, now)
+        for ear in ears:
+            ear.end_utterance(name)
+
+    def forget(self) -> None:
+        """What is being said was interrupted; what comes of it is not even converted to its end."""
+        for converters in self._converters.values():
+            converters.clear()
+
+    def end(self, now: float) -> None:
+        """Nothing more comes."""
+        for utterance_id in list(self._hearing):
+            self.end_utterance(utterance_id, now)
+
+    def _converted(self, utterance_id: str, frame: AudioFrame, format: AudioFormat) -> Int16Samples:
+        if frame.format == format:
+            return frame.samples
+        converters = self._converters.setdefault(format, OrderedDict())
+        converter = converters.get(utterance_id)
+        if converter is None or converter.source != frame.format:
+            converter = converters[utterance_id] = FormatConverter(frame.format, format)
+        return from_bytes(converter.push(frame), format.num_channels)
+
+
+__all__ = ["Delivery"]

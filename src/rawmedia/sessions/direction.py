@@ -1,0 +1,559 @@
+"""What one party says, translated for whoever listens, for as long as the call lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rawmedia.audio.frame import AudioFrame
+from rawmedia.errors import RawMediaError, StreamError
+from rawmedia.sessions.audience import Audience, CaptionSink
+from rawmedia.sessions.delivery import Delivery
+from rawmedia.sessions.engine_keeper import EngineKeeper
+from rawmedia.sessions.events import DirectionChanged, SessionWarning
+from rawmedia.sessions.hearings import Hearings
+from rawmedia.sessions.ledger import Ledger
+from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.reporting import session_report
+from rawmedia.streams.inbound import InboundAudioStream
+from rawmedia.streams.media_clock import MediaClock
+from rawmedia.streams.tasks import joined_tasks
+from rawmedia.translators.events import FinalTranslation, TranslatedAudio, UtteranceEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rawmedia.captions.figures import DirectionMetrics
+    from rawmedia.captions.report import SessionReport
+    from rawmedia.errors import TranslatorOverloadedError
+    from rawmedia.sessions.engine_run import EngineRun
+    from rawmedia.sessions.events import DirectionState, SessionEvent
+    from rawmedia.sessions.listener import Ear, Listener
+    from rawmedia.streams.clock import Clock
+    from rawmedia.streams.reader import AudioReader
+    from rawmedia.translators.events import TranslationEvent
+    from rawmedia.translators.request import TranslationRequest
+    from rawmedia.translators.translator import Translator
+
+DEFAULT_MAX_LAG_MS = 4_000.0
+"""How late speech is heard at most; listeners lose the thread when interpreters fall further behind."""
+_MAX_FORMER_EARS = 100
+
+
+class Direction:
+    """One speaker's interpretation, for any number of listeners. Made by a session; runs once.
+
+    The stream is read to its end whatever the engine does. While there is no engine the
+    original is let through. Where ``strict``, an engine that fails ends the direction instead,
+    once all that was translated has been heard.
+
+    Everything is for one event loop.
+
+    Args:
+        inbound: What is said; a stream, or a tap where no listener needs the original.
+        translator: The engine.
+        request: Languages and voices, already checked.
+        name: How reports and events call it.
+        clock: What figures and waits are counted on.
+        captions: Where to write captions, by target language.
+        on_event: Called on the loop with every event; must not wait. What it raises ends the
+            direction.
+        source_name: What the report calls the source.
+        max_stall_ms: How long the engine may take no audio before it counts as failed.
+        reopen_ms: How long after a failure that may pass the engine is opened again; None for
+            never.
+        strict: Whether the first failure, of the engine, a stream or a caption sink, ends it.
+        enabled: Whether it begins switched on.
+    """
+
+    def __init__(
+        self,
+        inbound: AudioReader,
+        translator: Translator,
+        request: TranslationRequest,
+        *,
+        name: str = "direction",
+        clock: Clock,
+        captions: Mapping[str, CaptionSink] | None = None,
+        on_event: Callable[[SessionEvent], object] | None = None,
+        source_name: str | None = None,
+        max_stall_ms: float = 30_000.0,
+        reopen_ms: float | None = 30_000.0,
+        strict: bool = False,
+        enabled: bool = True,
+    ) -> None:
+        self.name = name
+        self._inbound = inbound
+        self._clock = clock
+        self._source_name = source_name
+        self._strict = strict
+        self._engine = EngineKeeper(
+            self,
+            translator,
+            request,
+            inbound.format,
+            inbound.frame_ms,
+            clock=clock,
+            max_stall_ms=max_stall_ms,
+            reopen_ms=None if strict else reopen_ms,
+            wanted=enabled,
+        )
+        self._ledger = Ledger(
+            clock.now(),
+            engine=translator.capabilities.name,
+            source_language=request.source_language,
+            target_languages=request.target_languages,
+        )
+        self._audience = Audience(self._ledger, captions or {}, on_event, tolerant=not strict)
+        self._hearings = Hearings(self._ledger, self._audience)
+        self._deliveries: dict[str, Delivery] = {}
+        self._ears: dict[Listener, Ear] = {}
+        self._former_ears: deque[Ear] = deque(maxlen=_MAX_FORMER_EARS)
+        self._muted = False
+        self._enabled = enabled
+        self._news = asyncio.Event()
+        self._running = self._input_ended = self._complete = False
+        self._failure: RawMediaError | None = None
+        self._error: BaseException | None = None
+        self._report: SessionReport | None = None
+        self._overrun_before_ms = inbound.reader_stats.overrun_ms
+        self._untranslated_ms = 0.0
+        self._waiting, self._was_held_up = 0, False
+
+    # What it is and does.
+
+    @property
+    def state(self) -> DirectionState:
+        """What it is at."""
+        return "ended" if self._report is not None else self._engine.state
+
+    @property
+    def request(self) -> TranslationRequest:
+        """What is asked of the engine."""
+        return self._engine.request
+
+    @property
+    def muted(self) -> bool:
+        """Whether the speaker is neither heard nor translated."""
+        return self._muted
+
+    @property
+    def heard_ms(self) -> float:
+        """How far in the source's media time it has got."""
+        return self._ledger.source_ms
+
+    @property
+    def untranslated_ms(self) -> float:
+        """What was said while there was no engine for it."""
+        return self._untranslated_ms
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who listens."""
+        return tuple(self._ears)
+
+    def report(self) -> SessionReport:
+        """All so far, or its last 20 000 utterances; whole at any moment."""
+        return self._report or self._report_so_far()
+
+    def metrics(self) -> DirectionMetrics:
+        """The figures so far; costs some hundred microseconds."""
+        stats = self._inbound.stats if isinstance(self._inbound, InboundAudioStream) else None
+        return self._ledger.metrics(
+            speech=[ear.playout.stats for ear in (*self._ears.values(), *self._former_ears)],
+            overrun_ms=self._overrun_ms,
+            gaps=0 if stats is None else stats.gaps,
+            gap_ms=0.0 if stats is None else stats.gap_ms,
+        )
+
+    # Who listens.
+
+    def listen(
+        self,
+        listener: Listener,
+        language: str | None,
+        mixing: Mixing | None = None,
+        *,
+        max_lag_ms: float | None = DEFAULT_MAX_LAG_MS,
+        capacity_ms: float = 60_000.0,
+    ) -> None:
+        """Let somebody hear this speaker from now on, or in another language than so far.
+
+        Args:
+            listener: Who.
+            language: Of the request's target languages, as it names them; None for the
+                original alone, as for who understands it.
+            mixing: How both are heard; `Mixing()` if None. Kept for who listens already.
+            max_lag_ms: How late speech may be heard; only for who is new.
+            capacity_ms: How much speech may wait; only for who is new.
+
+        Raises:
+            ConfigurationError: A number is out of range.
+        """
+        ear = self._ears.get(listener)
+        if ear is None:
+            ear = self._ears[listener] = listener.hear(
+                self,
+                mixing or Mixing(),
+                self._hearings.heard,
+                original=self._inbound if isinstance(self._inbound, InboundAudioStream) else None,
+                max_lag_ms=max_lag_ms,
+                capacity_ms=capacity_ms,
+            )
+            listener.silence_original(self, on=self._muted)
+            listener.over.add_done_callback(partial(self._lost_listener, listener))
+        for delivery in self._deliveries.values():
+            delivery.detach(ear)
+        ear.language = language
+        if language is not None:
+            self._delivery(language).attach(ear)
+        self._settle(ear)
+
+    def leave(self, listener: Listener) -> None:
+        """Somebody listens no more; harmless where he did not."""
+        ear = self._ears.pop(listener, None)
+        if ear is None:
+            return
+        for delivery in self._deliveries.values():
+            delivery.detach(ear)
+        listener.leave(self)
+        ear.release()
+        self._hearings.left(ear, self._clock.now())
+        self._former_ears.append(ear)
+
+    def set_mixing(self, mixing: Mixing) -> None:
+        """Change how every listener hears this speaker, from the next frame on."""
+        for listener in self._ears:
+            listener.set_mixing(self, mixing)
+
+    # What may be done while it runs.
+
+    def mute(self, *, on: bool = True) -> None:
+        """Let nothing that is said from now on be heard or translated; what was said before is."""
+        self._muted = on
+        for listener in self._ears:
+            listener.silence_original(self, on=on)
+
+    async def interrupt(self) -> float:
+        """Be silent with the next frame: drop what is unheard, and what still comes of it.
+
+        What the transport has taken is dropped, too, where the platform can. Listening goes on, and
+        what is said from now on is translated and heard.
+
+        Returns:
+            How many milliseconds of speech were dropped, at the listener who had most.
+        """
+        dropped_ms = self._silence()
+        run = self._engine.run
+        if run is not None:
+            try:
+                await run.translation.interrupt()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is silent already
+                self.warn("the engine could not be interrupted", error)
+        return dropped_ms
+
+    async def update(
+        self, request: TranslationRequest | None = None, *, translator: Translator | None = None
+    ) -> None:
+        """Change languages, voices or the engine, without dropping anything that was said.
+
+        What the running translation can't change is left to a new one, which gets what is said
+        from then on; what was said before, the old one finishes. Who listens in a language that
+        is not translated into any more hears the original; see `listen`.
+
+        Raises:
+            ConfigurationError: The engine can't serve the request; nothing has changed.
+            TranslatorError: Another engine could not be opened; nothing has changed.
+        """
+        request = request or self._engine.request
+        translator = translator or self._engine.translator
+        # Before, because a new run's events may come before this goes on.
+        self._ledger.expect(request.target_languages)
+        await self._engine.update(request, translator)
+        self._ledger.retarget(request.source_language, request.target_languages)
+        self._ledger.engine = translator.capabilities.name
+        self._settle_all()
+
+    async def enable(self) -> None:
+        """Switch it on: open the engine. Harmless while it is on.
+
+        Raises:
+            RawMediaError: It could not be opened, and is tried again as after any failure.
+        """
+        self._enabled = True
+        await self._engine.enable()
+
+    async def disable(self) -> None:
+        """Switch it off, now: listeners hear the original, and nothing more of the translation."""
+        self._enabled = False
+        self._silence()
+        await self._engine.disable()
+
+    async def restart(self) -> None:
+        """Open the engine anew; what the one before still has to say is not heard.
+
+        Raises:
+            RawMediaError: As `enable` does.
+        """
+        await self.disable()
+        await self.enable()
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Interpret until the inbound stream ends and everything has been heard.
+
+        Cancelling stops at once; what was not heard yet is dropped, and what was heard stays in the
+        captions and the report.
+
+        Raises:
+            TranslatorError: Where strict: the engine failed.
+            StreamError: Where strict: a stream failed or was closed.
+            Exception: What ``on_event`` raised.
+            RuntimeError: It was run before.
+        """
+        if self._running:
+            raise RuntimeError("a direction runs once; make another")
+        self._running = True
+        self._ledger.begin(self._clock.now())
+        self._overrun_before_ms = self._inbound.reader_stats.overrun_ms
+        try:
+            async with joined_tasks() as tasks:
+                watching = tasks.create_task(self._audience.watch(), name="watching the audience")
+                self._engine.begin(tasks)
+                if self._strict:
+                    await self._engine.enable()
+                reading = tasks.create_task(self._read(), name=f"reading {self.name}")
+                opening = tasks.create_task(self._open(), name=f"opening {self.name}")
+                while not self._is_over:
+                    self._news.clear()
+                    await self._news.wait()
+                opening.cancel()
+                await self._play_out()
+                reading.cancel()
+                watching.cancel()
+                self._audience.check()
+            if self._failure is not None:
+                raise self._failure
+            self._complete = True
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            await self._leave()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing more will be translated."""
+        if not self._engine.idle:
+            return False
+        return self._input_ended or self._failure is not None
+
+    async def _open(self) -> None:
+        if self._enabled and not self._strict:
+            try:
+                await self._engine.enable()
+            except RawMediaError:
+                return  # the event of it was told, and it is tried again
+
+    async def _read(self) -> None:
+        """Give the engine what is said, until nobody says anything any more."""
+        ledger, clock, engine = self._ledger, self._clock, self._engine
+        try:
+            async for frame in self._inbound:
+                ledger.arrived(frame, clock.now())
+                while engine.state == "opening":
+                    # What is said meanwhile waits in the stream, which counts what it loses.
+                    self._news.clear()
+                    await self._news.wait()
+                run = engine.run
+                if run is None:
+                    self._untranslated_ms += frame.duration_ms
+                else:
+                    await run.feed(_silenced(frame) if self._muted else frame)
+        except StreamError as error:
+            self._fail("what is said can't be heard any more", error)
+        self._input_ended = True
+        await engine.end_input()
+        self._news.set()
+
+    async def _play_out(self) -> None:
+        """Wait until all that was translated has been heard."""
+        for delivery in self._deliveries.values():
+            delivery.end(self._clock.now())
+        for listener, ear in list(self._ears.items()):
+            ear.end()
+            while not ear.finished and self._ears.get(listener) is ear:
+                await ear.changed()
+
+    async def _leave(self) -> None:
+        try:
+            await self._engine.aclose()
+        finally:
+            if not self._complete:
+                self._silence()
+            for listener in list(self._ears):
+                self.leave(listener)
+            # The streams go on, and what they lose from here on is not this session's loss.
+            self._report = self._report_so_far()
+            if not self._strict:
+                self._audience.tell(DirectionChanged("ended", self._error))
+            self._audience.leave()
+
+    # What the engine does.
+
+    async def take(self, event: TranslationEvent, run: EngineRun) -> None:
+        """Book what the engine reports, and let it be heard. See `EngineUser`."""
+        self._audience.tell(event)
+        if isinstance(event, TranslatedAudio):
+            await self._deliver(event)
+            return
+        now = self._clock.now()
+        self._ledger.take(event, now)
+        if isinstance(event, FinalTranslation):
+            for language in run.request.target_languages:
+                if not (run.request.speech and self._is_heard(language)):
+                    self._audience.written(language, event.utterance_id, now)
+        elif isinstance(event, UtteranceEnded):
+            self._end(event, run, now)
+
+    async def _deliver(self, event: TranslatedAudio) -> None:
+        delivery = self._deliveries.get(event.language)
+        if delivery is None or not delivery.ears or self._hearings.is_cancelled(event.utterance_id):
+            self._ledger.unheard(event)
+            return
+        await self._wait_for_room(delivery)
+        self._ledger.spoken(event)
+        delivery.put(event, self._clock.now())
+
+    async def _wait_for_room(self, delivery: Delivery) -> None:
+        if delivery.full is None:
+            return
+        self._was_held_up = True
+        self._waiting += 1
+        try:
+            while (ear := delivery.full) is not None:
+                await ear.changed()
+        finally:
+            self._waiting -= 1
+
+    def _end(self, event: UtteranceEnded, run: EngineRun, now: float) -> None:
+        """All of an utterance is there; where no speech of it came, it can only be read."""
+        for delivery in self._deliveries.values():
+            delivery.end_utterance(event.utterance_id, now)
+        if not run.request.speech:
+            return
+        for language in run.request.target_languages:
+            if self._is_heard(language) and not self._hearings.is_put(language, event.utterance_id):
+                self._audience.written(language, event.utterance_id, now)
+
+    def changed(
+        self, state: DirectionState, error: RawMediaError | None, retry_in_ms: float | None
+    ) -> None:
+        """There is an engine now, or none. See `EngineUser`."""
+        self._settle_all()
+        if not self._strict:
+            self._audience.tell(DirectionChanged(state, error, retry_in_ms))
+        elif error is not None:
+            self._fail("the engine failed", error)
+
+    def moved(self) -> None:
+        """Something changed that somebody may wait for. See `EngineUser`."""
+        self._news.set()
+
+    def warn(self, message: str, error: BaseException) -> None:
+        """Something happened that the call survives. See `EngineUser`."""
+        self._audience.tell(SessionWarning(message, error))
+
+    def overloaded(self, error: TranslatorOverloadedError) -> None:
+        """The engine can't keep up. See `EngineUser`."""
+        # On a clock that waits for the engine a slow one is no fault.
+        if not isinstance(self._clock, MediaClock):
+            self.warn(f"{error}; the session waits for it", error)
+
+    def was_held_up(self) -> bool:
+        """Whether, since this was asked last, an engine had to wait. See `EngineUser`."""
+        was, self._was_held_up = self._was_held_up, self._waiting > 0
+        return was
+
+    def fail(self, error: RawMediaError) -> None:
+        """Something that it can't do without broke: end, once all that was translated was heard."""
+        self._failure = self._failure or error
+        self._news.set()
+
+    # How.
+
+    def _fail(self, message: str, error: RawMediaError) -> None:
+        if self._strict:
+            self.fail(error)
+        else:
+            self.warn(message, error)
+
+    def _lost_listener(self, listener: Listener, over: asyncio.Future[StreamError]) -> None:
+        if listener in self._ears and not over.cancelled():
+            if self._strict:
+                self._audience.fail(over.result())
+            else:
+                self.leave(listener)
+                self.warn(f"{listener.name} can't be reached any more", over.result())
+
+    def _silence(self) -> float:
+        """Drop what is unheard, and what still comes of it; how many milliseconds, at the most."""
+        now, dropped_ms = self._clock.now(), 0.0
+        self._hearings.cancel(utterance.utterance_id for utterance in self._ledger.unended())
+        for delivery in self._deliveries.values():
+            delivery.forget()
+        for listener, ear in self._ears.items():
+            dropped_ms = max(dropped_ms, ear.interrupt(now) + listener.outbound.clear())
+        return dropped_ms
+
+    def _is_heard(self, language: str) -> bool:
+        delivery = self._deliveries.get(language)
+        return delivery is not None and bool(delivery.ears)
+
+    def _delivery(self, language: str) -> Delivery:
+        delivery = self._deliveries.get(language)
+        if delivery is None:
+            delivery = self._deliveries[language] = Delivery(language, self._hearings)
+        return delivery
+
+    def _settle_all(self) -> None:
+        for ear in self._ears.values():
+            self._settle(ear)
+
+    def _settle(self, ear: Ear) -> None:
+        """Let a listener hear the original where there is no translation for him."""
+        served = ear.language in self.request.target_languages and self._engine.state in (
+            "opening",
+            "translating",
+        )
+        ear.listener.pass_through(self, on=not (served or self._strict))
+
+    @property
+    def _overrun_ms(self) -> float:
+        return self._inbound.reader_stats.overrun_ms - self._overrun_before_ms
+
+    def _report_so_far(self) -> SessionReport:
+        metrics = self.metrics()
+        return session_report(
+            self._ledger,
+            self._engine.translator.capabilities.name,
+            self.request,
+            self._inbound.format,
+            source=self._source_name,
+            overrun_ms=self._overrun_ms,
+            underruns=metrics.speech.underruns,
+            complete=self._complete,
+            error=self._error,
+            metrics=metrics,
+        )
+
+
+def _silenced(frame: AudioFrame) -> AudioFrame:
+    """Silence in the place of a frame, so that time goes on for the engine."""
+    return AudioFrame.silence(frame.format, frame.samples_per_channel, frame.position)
+
+
+__all__ = ["DEFAULT_MAX_LAG_MS", "Direction"]
