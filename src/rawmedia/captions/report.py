@@ -36,6 +36,43 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class _Written(_Model):
+    """A report that has a file of its own."""
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Put the report into a file, in place of the one before; may be called at any moment.
+
+        It is written beside the file and then renamed over it, so whoever reads the file,
+        and whoever finds it after the process was killed, sees a whole report.
+
+        Raises:
+            FileWriteError: It cannot be written; the report before it is still there.
+        """
+        # A link stays a link, and what it leads to is replaced.
+        target = Path(os.path.realpath(path))
+        draft = target.with_name(f"{target.name}.part")
+        if target.exists() and not target.is_file():
+            # Renaming over /dev/stdout would replace the device.
+            raise FileWriteError(path, "is not a file; a report needs the name of one")
+        try:
+            draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            draft.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise FileWriteError(path, f"the report was not written: {error.strerror}") from error
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a report back.
+
+        Raises:
+            OSError: The file cannot be read.
+            pydantic.ValidationError: It holds no report of this version.
+        """
+        return cls.model_validate_json(Path(path).read_bytes())
+
+
 class InputReport(_Model):
     """What was translated."""
 
@@ -133,7 +170,7 @@ class Totals(_Model):
         )
 
 
-class SessionReport(_Model):
+class SessionReport(_Written):
     """A session so far, or to its end."""
 
     schema_version: Literal[1] = 1
@@ -151,41 +188,19 @@ class SessionReport(_Model):
     metrics: DirectionMetrics | None = None
     """The running figures, of all utterances since the session began; None where none were kept."""
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Put the report into a file, in place of the one before; may be called at any moment.
 
-        It is written beside the file and then renamed over it, so whoever reads the file,
-        and whoever finds it after the process was killed, sees a whole report.
+class CallReport(_Written):
+    """A call between several parties so far, or to its end."""
 
-        Raises:
-            FileWriteError: It cannot be written; the report before it is still there.
-        """
-        # A link stays a link, and what it leads to is replaced.
-        target = Path(os.path.realpath(path))
-        draft = target.with_name(f"{target.name}.part")
-        if target.exists() and not target.is_file():
-            # Renaming over /dev/stdout would replace the device.
-            raise FileWriteError(path, "is not a file; a report needs the name of one")
-        try:
-            draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            draft.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise FileWriteError(path, f"the report was not written: {error.strerror}") from error
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a report back.
-
-        Raises:
-            OSError: The file cannot be read.
-            pydantic.ValidationError: It holds no report of this version.
-        """
-        return cls.model_validate_json(Path(path).read_bytes())
+    schema_version: Literal[1] = 1
+    directions: dict[Text, SessionReport]
+    """What was made of what each party said, by the direction's name."""
+    complete: bool = False
+    """Whether every direction came to its own end."""
 
 
 __all__ = [
+    "CallReport",
     "InputReport",
     "SessionReport",
     "Totals",

@@ -1,4 +1,4 @@
-"""The speech of one target language on its way to everybody who listens in it."""
+"""Speech on its way to everybody who listens in its language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_OPEN = 16
 
 
 class Delivery:
-    """Converts an utterance's speech once for each format, and gives it to every ear.
+    """One target language: converts an utterance's speech once for each format, and gives it to every ear.
 
     Ears may come and go at any time: one that comes hears the utterances that begin from
     then on. For one event loop.
@@ -116,4 +116,73 @@ class Delivery:
         return from_bytes(converter.push(frame), format.num_channels)
 
 
-__all__ = ["Delivery"]
+class Deliveries:
+    """Every language that somebody listens in. For one event loop.
+
+    Args:
+        hearings: Where it is noted who hears what.
+    """
+
+    def __init__(self, hearings: Hearings) -> None:
+        self._hearings = hearings
+        self._by_language: dict[str, Delivery] = {}
+        self._waiting, self._was_held_up = 0, False
+
+    def attach(self, ear: Ear, language: str | None) -> None:
+        """Somebody listens in a language from now on, and in no other; None for in none."""
+        self.detach(ear)
+        ear.language = language
+        if language is not None:
+            if language not in self._by_language:
+                self._by_language[language] = Delivery(language, self._hearings)
+            self._by_language[language].attach(ear)
+
+    def detach(self, ear: Ear) -> None:
+        """Somebody listens no more. Harmless where he did not."""
+        for delivery in self._by_language.values():
+            delivery.detach(ear)
+
+    def is_heard(self, language: str) -> bool:
+        """Whether anybody listens in a language."""
+        delivery = self._by_language.get(language)
+        return delivery is not None and bool(delivery.ears)
+
+    async def wait_for_room(self, language: str) -> None:
+        """Wait while an ear that is patient is full. Cancelling changes nothing."""
+        delivery = self._by_language[language]
+        if delivery.full is None:
+            return
+        self._was_held_up = True
+        self._waiting += 1
+        try:
+            while (ear := delivery.full) is not None:
+                await ear.changed()
+        finally:
+            self._waiting -= 1
+
+    def was_held_up(self) -> bool:
+        """Whether, since this was asked last, somebody waited for room."""
+        was, self._was_held_up = self._was_held_up, self._waiting > 0
+        return was
+
+    def put(self, event: TranslatedAudio, now: float) -> None:
+        """Let speech be heard by all who listen in its language."""
+        self._by_language[event.language].put(event, now)
+
+    def end_utterance(self, utterance_id: str, now: float) -> None:
+        """All of an utterance is there, in every language."""
+        for delivery in self._by_language.values():
+            delivery.end_utterance(utterance_id, now)
+
+    def forget(self) -> None:
+        """What is being said was interrupted."""
+        for delivery in self._by_language.values():
+            delivery.forget()
+
+    def end(self, now: float) -> None:
+        """Nothing more comes."""
+        for delivery in self._by_language.values():
+            delivery.end(now)
+
+
+__all__ = ["Deliveries", "Delivery"]

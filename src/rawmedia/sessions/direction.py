@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.errors import RawMediaError, StreamError
+from rawmedia.errors import ConfigurationError, RawMediaError, StreamError, StreamTimeoutError
 from rawmedia.sessions.audience import Audience, CaptionSink
-from rawmedia.sessions.delivery import Delivery
+from rawmedia.sessions.delivery import Deliveries
 from rawmedia.sessions.engine_keeper import EngineKeeper
 from rawmedia.sessions.events import DirectionChanged, SessionWarning
 from rawmedia.sessions.hearings import Hearings
@@ -52,20 +52,27 @@ class Direction:
     Everything is for one event loop.
 
     Args:
-        inbound: What is said; a stream, or a tap where no listener needs the original.
+        inbound: What is said; a stream or a tap.
         translator: The engine.
-        request: Languages and voices, already checked.
+        request: Languages and voices.
         name: How reports and events call it.
         clock: What figures and waits are counted on.
         captions: Where to write captions, by target language.
         on_event: Called on the loop with every event; must not wait. What it raises ends the
             direction.
         source_name: What the report calls the source.
-        max_stall_ms: How long the engine may take no audio before it counts as failed.
+        max_stall_ms: How long the engine may take no audio before it counts as failed, and a
+            listener when there is no more to come.
         reopen_ms: How long after a failure that may pass the engine is opened again; None for
             never.
         strict: Whether the first failure, of the engine, a stream or a caption sink, ends it.
         enabled: Whether it begins switched on.
+        original: Where listeners get the original from; ``inbound`` if None and a stream. Without
+            one there is none to be heard.
+
+    Raises:
+        ConfigurationError: The engine can't serve the request, or ``captions`` name a language
+            that the request does not.
     """
 
     def __init__(
@@ -83,12 +90,19 @@ class Direction:
         reopen_ms: float | None = 30_000.0,
         strict: bool = False,
         enabled: bool = True,
+        original: InboundAudioStream | None = None,
     ) -> None:
+        translator.capabilities.check(request)
+        require_targets("captions", captions or {}, request)
         self.name = name
         self._inbound = inbound
+        if original is None and isinstance(inbound, InboundAudioStream):
+            original = inbound
+        self._original = original
         self._clock = clock
         self._source_name = source_name
         self._strict = strict
+        self._max_stall_s = max_stall_ms / 1000
         self._engine = EngineKeeper(
             self,
             translator,
@@ -108,19 +122,19 @@ class Direction:
         )
         self._audience = Audience(self._ledger, captions or {}, on_event, tolerant=not strict)
         self._hearings = Hearings(self._ledger, self._audience)
-        self._deliveries: dict[str, Delivery] = {}
+        self._deliveries = Deliveries(self._hearings)
         self._ears: dict[Listener, Ear] = {}
         self._former_ears: deque[Ear] = deque(maxlen=_MAX_FORMER_EARS)
         self._muted = False
         self._enabled = enabled
         self._news = asyncio.Event()
-        self._running = self._input_ended = self._complete = False
+        self._running = self._stopped = self._input_ended = self._complete = False
+        self._reading: asyncio.Task[None] | None = None
         self._failure: RawMediaError | None = None
         self._error: BaseException | None = None
         self._report: SessionReport | None = None
         self._overrun_before_ms = inbound.reader_stats.overrun_ms
         self._untranslated_ms = 0.0
-        self._waiting, self._was_held_up = 0, False
 
     # What it is and does.
 
@@ -160,7 +174,7 @@ class Direction:
 
     def metrics(self) -> DirectionMetrics:
         """The figures so far; costs some hundred microseconds."""
-        stats = self._inbound.stats if isinstance(self._inbound, InboundAudioStream) else None
+        stats = None if self._original is None else self._original.stats
         return self._ledger.metrics(
             speech=[ear.playout.stats for ear in (*self._ears.values(), *self._former_ears)],
             overrun_ms=self._overrun_ms,
@@ -190,25 +204,28 @@ class Direction:
             capacity_ms: How much speech may wait; only for who is new.
 
         Raises:
-            ConfigurationError: A number is out of range.
+            ConfigurationError: A number is out of range, or the listener's stream is on another
+                clock than this direction.
         """
+        if listener.outbound.clock is not self._clock:
+            raise ConfigurationError(
+                "clock",
+                f"{listener.name} is on another clock than {self.name}, so that nobody could say "
+                "what is heard when; legs that are joined have one clock",
+            )
         ear = self._ears.get(listener)
         if ear is None:
             ear = self._ears[listener] = listener.hear(
                 self,
                 mixing or Mixing(),
                 self._hearings.heard,
-                original=self._inbound if isinstance(self._inbound, InboundAudioStream) else None,
+                original=self._original,
                 max_lag_ms=max_lag_ms,
                 capacity_ms=capacity_ms,
             )
             listener.silence_original(self, on=self._muted)
             listener.over.add_done_callback(partial(self._lost_listener, listener))
-        for delivery in self._deliveries.values():
-            delivery.detach(ear)
-        ear.language = language
-        if language is not None:
-            self._delivery(language).attach(ear)
+        self._deliveries.attach(ear, language)
         self._settle(ear)
 
     def leave(self, listener: Listener) -> None:
@@ -216,8 +233,7 @@ class Direction:
         ear = self._ears.pop(listener, None)
         if ear is None:
             return
-        for delivery in self._deliveries.values():
-            delivery.detach(ear)
+        self._deliveries.detach(ear)
         listener.leave(self)
         ear.release()
         self._hearings.left(ear, self._clock.now())
@@ -227,6 +243,15 @@ class Direction:
         """Change how every listener hears this speaker, from the next frame on."""
         for listener in self._ears:
             listener.set_mixing(self, mixing)
+
+    def set_max_lag(self, max_lag_ms: float | None) -> None:
+        """Change how late every listener hears the translation at most, from the next frame on.
+
+        Raises:
+            ConfigurationError: It is out of range; nothing has changed.
+        """
+        for listener in self._ears:
+            listener.set_max_lag(self, max_lag_ms)
 
     # What may be done while it runs.
 
@@ -261,7 +286,8 @@ class Direction:
 
         What the running translation can't change is left to a new one, which gets what is said
         from then on; what was said before, the old one finishes. Who listens in a language that
-        is not translated into any more hears the original; see `listen`.
+        is not translated into any more hears the original, see `listen`; but where there was
+        one target and is one, whoever listened in that one follows.
 
         Raises:
             ConfigurationError: The engine can't serve the request; nothing has changed.
@@ -269,11 +295,15 @@ class Direction:
         """
         request = request or self._engine.request
         translator = translator or self._engine.translator
+        before = self._engine.request.target_languages
         # Before, because a new run's events may come before this goes on.
         self._ledger.expect(request.target_languages)
         await self._engine.update(request, translator)
         self._ledger.retarget(request.source_language, request.target_languages)
         self._ledger.engine = translator.capabilities.name
+        if len(before) == len(request.target_languages) == 1:
+            for ear in [ear for ear in self._ears.values() if ear.language == before[0]]:
+                self._deliveries.attach(ear, request.target_languages[0])
         self._settle_all()
 
     async def enable(self) -> None:
@@ -300,6 +330,12 @@ class Direction:
         await self.disable()
         await self.enable()
 
+    def stop(self) -> None:
+        """Take nothing more in; what was said before is still translated and heard, then `run` ends."""
+        self._stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
+
     # Its life.
 
     async def run(self) -> None:
@@ -325,14 +361,14 @@ class Direction:
                 self._engine.begin(tasks)
                 if self._strict:
                     await self._engine.enable()
-                reading = tasks.create_task(self._read(), name=f"reading {self.name}")
+                self._reading = tasks.create_task(self._read(), name=f"reading {self.name}")
                 opening = tasks.create_task(self._open(), name=f"opening {self.name}")
                 while not self._is_over:
                     self._news.clear()
                     await self._news.wait()
                 opening.cancel()
                 await self._play_out()
-                reading.cancel()
+                self._reading.cancel()
                 watching.cancel()
                 self._audience.check()
             if self._failure is not None:
@@ -360,33 +396,49 @@ class Direction:
 
     async def _read(self) -> None:
         """Give the engine what is said, until nobody says anything any more."""
-        ledger, clock, engine = self._ledger, self._clock, self._engine
         try:
-            async for frame in self._inbound:
-                ledger.arrived(frame, clock.now())
-                while engine.state == "opening":
-                    # What is said meanwhile waits in the stream, which counts what it loses.
-                    self._news.clear()
-                    await self._news.wait()
-                run = engine.run
-                if run is None:
-                    self._untranslated_ms += frame.duration_ms
-                else:
-                    await run.feed(_silenced(frame) if self._muted else frame)
+            if not self._stopped:
+                await self._take_in()
         except StreamError as error:
             self._fail("what is said can't be heard any more", error)
+        except asyncio.CancelledError:
+            if not self._stopped or self._is_over:
+                raise
         self._input_ended = True
-        await engine.end_input()
+        await self._engine.end_input()
         self._news.set()
 
+    async def _take_in(self) -> None:
+        ledger, clock, engine = self._ledger, self._clock, self._engine
+        async for frame in self._inbound:
+            ledger.arrived(frame, clock.now())
+            while engine.state == "opening":
+                # What is said meanwhile waits in the stream, which counts what it loses.
+                self._news.clear()
+                await self._news.wait()
+            run = engine.run
+            if run is None:
+                self._untranslated_ms += frame.duration_ms
+            else:
+                await run.feed(_silenced(frame) if self._muted else frame)
+
     async def _play_out(self) -> None:
-        """Wait until all that was translated has been heard."""
-        for delivery in self._deliveries.values():
-            delivery.end(self._clock.now())
+        """Wait until all that was translated has been heard, or nobody pulls it any more."""
+        self._deliveries.end(self._clock.now())
         for listener, ear in list(self._ears.items()):
             ear.end()
+            rendered, since = listener.rendered, self._clock.now()
             while not ear.finished and self._ears.get(listener) is ear:
                 await ear.changed()
+                if listener.rendered != rendered:
+                    rendered, since = listener.rendered, self._clock.now()
+                elif self._clock.now() - since >= self._max_stall_s:
+                    self._give_up(listener)
+
+    def _give_up(self, listener: Listener) -> None:
+        error = StreamTimeoutError("pull", self._max_stall_s)
+        self._fail(f"{listener.name} takes no audio, so the rest was not heard", error)
+        self.leave(listener)
 
     async def _leave(self) -> None:
         try:
@@ -414,39 +466,34 @@ class Direction:
         self._ledger.take(event, now)
         if isinstance(event, FinalTranslation):
             for language in run.request.target_languages:
-                if not (run.request.speech and self._is_heard(language)):
+                if not (run.request.speech and self._deliveries.is_heard(language)):
                     self._audience.written(language, event.utterance_id, now)
         elif isinstance(event, UtteranceEnded):
             self._end(event, run, now)
 
     async def _deliver(self, event: TranslatedAudio) -> None:
-        delivery = self._deliveries.get(event.language)
-        if delivery is None or not delivery.ears or self._hearings.is_cancelled(event.utterance_id):
+        deliveries = self._deliveries
+        if not deliveries.is_heard(event.language) or self._hearings.is_cancelled(
+            event.utterance_id
+        ):
             self._ledger.unheard(event)
             return
-        await self._wait_for_room(delivery)
-        self._ledger.spoken(event)
-        delivery.put(event, self._clock.now())
-
-    async def _wait_for_room(self, delivery: Delivery) -> None:
-        if delivery.full is None:
+        await deliveries.wait_for_room(event.language)
+        if self._hearings.is_cancelled(event.utterance_id):  # meanwhile
+            self._ledger.unheard(event)
             return
-        self._was_held_up = True
-        self._waiting += 1
-        try:
-            while (ear := delivery.full) is not None:
-                await ear.changed()
-        finally:
-            self._waiting -= 1
+        self._ledger.spoken(event)
+        deliveries.put(event, self._clock.now())
 
     def _end(self, event: UtteranceEnded, run: EngineRun, now: float) -> None:
         """All of an utterance is there; where no speech of it came, it can only be read."""
-        for delivery in self._deliveries.values():
-            delivery.end_utterance(event.utterance_id, now)
+        self._deliveries.end_utterance(event.utterance_id, now)
         if not run.request.speech:
             return
         for language in run.request.target_languages:
-            if self._is_heard(language) and not self._hearings.is_put(language, event.utterance_id):
+            if self._deliveries.is_heard(language) and not self._hearings.is_put(
+                language, event.utterance_id
+            ):
                 self._audience.written(language, event.utterance_id, now)
 
     def changed(
@@ -475,8 +522,7 @@ class Direction:
 
     def was_held_up(self) -> bool:
         """Whether, since this was asked last, an engine had to wait. See `EngineUser`."""
-        was, self._was_held_up = self._was_held_up, self._waiting > 0
-        return was
+        return self._deliveries.was_held_up()
 
     def fail(self, error: RawMediaError) -> None:
         """Something that it can't do without broke: end, once all that was translated was heard."""
@@ -503,21 +549,10 @@ class Direction:
         """Drop what is unheard, and what still comes of it; how many milliseconds, at the most."""
         now, dropped_ms = self._clock.now(), 0.0
         self._hearings.cancel(utterance.utterance_id for utterance in self._ledger.unended())
-        for delivery in self._deliveries.values():
-            delivery.forget()
+        self._deliveries.forget()
         for listener, ear in self._ears.items():
             dropped_ms = max(dropped_ms, ear.interrupt(now) + listener.outbound.clear())
         return dropped_ms
-
-    def _is_heard(self, language: str) -> bool:
-        delivery = self._deliveries.get(language)
-        return delivery is not None and bool(delivery.ears)
-
-    def _delivery(self, language: str) -> Delivery:
-        delivery = self._deliveries.get(language)
-        if delivery is None:
-            delivery = self._deliveries[language] = Delivery(language, self._hearings)
-        return delivery
 
     def _settle_all(self) -> None:
         for ear in self._ears.values():
@@ -551,9 +586,22 @@ class Direction:
         )
 
 
+def require_targets(setting: str, given: Mapping[str, object], request: TranslationRequest) -> None:
+    """Refuse what is given for languages that are not translated into.
+
+    Raises:
+        ConfigurationError: There is such a language.
+    """
+    strangers = sorted(set(given) - set(request.target_languages))
+    if strangers:
+        raise ConfigurationError(
+            setting, f"{', '.join(strangers)} is no target language of the request"
+        )
+
+
 def _silenced(frame: AudioFrame) -> AudioFrame:
     """Silence in the place of a frame, so that time goes on for the engine."""
     return AudioFrame.silence(frame.format, frame.samples_per_channel, frame.position)
 
 
-__all__ = ["DEFAULT_MAX_LAG_MS", "Direction"]
+__all__ = ["DEFAULT_MAX_LAG_MS", "Direction", "require_targets"]

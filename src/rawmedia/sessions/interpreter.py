@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.audience import CaptionSink
-from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction
+from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction, require_targets
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mix_config import Mixing
 from rawmedia.streams.inbound import InboundAudioStream
@@ -80,11 +80,9 @@ class Interpreter:
         max_queued_ms: float = 60_000.0,
         max_stall_ms: float = 30_000.0,
     ) -> None:
-        translator.capabilities.check(request)
         if isinstance(outbound, OutboundAudioStream):
             outbound = {request.target_languages[0]: outbound}
-        _require_targets("outbound", outbound, request)
-        _require_targets("captions", captions or {}, request)
+        require_targets("outbound", outbound, request)
         self._mixing = mixing or Mixing()
         if self._mixing.needs_original and not isinstance(inbound, InboundAudioStream):
             raise ConfigurationError(
@@ -173,16 +171,6 @@ def for_lockstep(request: TranslationRequest) -> TranslationRequest:
     """
     pending_ms = min(request.max_pending_ms, _LOCKSTEP_PENDING_MS)
     return request.model_copy(update={"max_pending_ms": pending_ms})
-
-
-def _require_targets(
-    setting: str, given: Mapping[str, object], request: TranslationRequest
-) -> None:
-    strangers = sorted(set(given) - set(request.target_languages))
-    if strangers:
-        raise ConfigurationError(
-            setting, f"{', '.join(strangers)} is no target language of the request"
-        )
 
 
 __all__ = ["CaptionSink", "Interpreter", "for_lockstep"]

@@ -9,6 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import StreamError
+from rawmedia.sessions.lag import LagLimits
+from rawmedia.sessions.mix_config import Mixing
 from rawmedia.sessions.mixing import ListenerMix
 from rawmedia.sessions.speech import SpeechPlayout
 from rawmedia.sessions.speech_facts import SpeechEnded, SpeechStarted
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.mix_config import Mixing
     from rawmedia.sessions.speech_facts import SpeechFact
     from rawmedia.streams.inbound import InboundAudioStream
     from rawmedia.streams.outbound import OutboundAudioStream
@@ -46,21 +47,14 @@ class Ear:
         listener: Who hears.
         playout: The translated speech.
         told: Called on the loop with what was heard.
-        patient: Whether the engine waits while it is full; else what is too much is refused.
     """
 
     def __init__(
-        self,
-        listener: Listener,
-        playout: SpeechPlayout,
-        told: Callable[[Ear, Heard], object],
-        *,
-        patient: bool,
+        self, listener: Listener, playout: SpeechPlayout, told: Callable[[Ear, Heard], object]
     ) -> None:
         self.listener = listener
         self.playout = playout
         self._told = told
-        self._patient = patient
         self.language: str | None = None
         """What the translation is heard in; None where the original is."""
         self._untold = 0
@@ -69,7 +63,7 @@ class Ear:
     @property
     def full(self) -> bool:
         """Whether the engine has to wait for it; for one whose lag is bounded it never has."""
-        return self._patient and self.playout.full
+        return self.playout.max_lag_ms is None and self.playout.full
 
     @property
     def finished(self) -> bool:
@@ -85,6 +79,15 @@ class Ear:
         """No more of an utterance comes."""
         with self.listener.mix.lock:
             self.playout.end_utterance(utterance_id)
+
+    def set_max_lag(self, max_lag_ms: float | None) -> None:
+        """Bound the lag from now on; None for no bound.
+
+        Raises:
+            ConfigurationError: It is out of range; nothing has changed.
+        """
+        with self.listener.mix.lock:
+            self.playout.max_lag_ms = max_lag_ms
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -171,8 +174,11 @@ class Listener:
         self._ears: dict[object, Ear] = {}
         self._originals: dict[object, AudioReader] = {}
         self._sources: dict[object, InboundAudioStream | None] = {}
+        self._max_lags: dict[object, float | None] = {}
         self._passing: set[object] = set()
         self._silenced: set[object] = set()
+        self.rendered = 0
+        """How many frames were pulled of it."""
         self.over: asyncio.Future[StreamError] = self.loop.create_future()
         """Done when the stream takes nothing any more, with what a send would raise."""
         outbound.set_source(self)
@@ -202,19 +208,30 @@ class Listener:
         Raises:
             ConfigurationError: He is heard already, or a number is out of range.
         """
-        bound = None if mixing.timing == "consecutive" else max_lag_ms
-        playout = SpeechPlayout(self.mix.format, max_lag_ms=bound, capacity_ms=capacity_ms)
+        playout = SpeechPlayout(self.mix.format, max_lag_ms=max_lag_ms, capacity_ms=capacity_ms)
         self.mix.add_speaker(speaker, playout, mixing)
-        self._sources[speaker] = original
-        ear = self._ears[speaker] = Ear(self, playout, told, patient=bound is None)
+        self._sources[speaker], self._max_lags[speaker] = original, max_lag_ms
+        ear = self._ears[speaker] = Ear(self, playout, told)
+        self._bound(speaker)
         self._attend(speaker)
         return ear
+
+    def overhear(self, speaker: object, original: InboundAudioStream) -> None:
+        """Hear a speaker from now on as he is, without a translation.
+
+        Raises:
+            ConfigurationError: He is heard already.
+        """
+        self.mix.add_speaker(speaker, None, Mixing(mode="captions_only"))
+        self._sources[speaker] = original
+        self._attend(speaker)
 
     def leave(self, speaker: object) -> None:
         """Hear a speaker no more; harmless when he is not heard."""
         self.mix.remove_speaker(speaker)
         self._ears.pop(speaker, None)
         self._sources.pop(speaker, None)
+        self._max_lags.pop(speaker, None)
         self._passing.discard(speaker)
         self._silenced.discard(speaker)
         self._attend(speaker)
@@ -222,7 +239,18 @@ class Listener:
     def set_mixing(self, speaker: object, mixing: Mixing) -> None:
         """Change how a speaker is heard, from the next frame on."""
         self.mix.set_mixing(speaker, mixing)
+        self._bound(speaker)
         self._attend(speaker)
+
+    def set_max_lag(self, speaker: object, max_lag_ms: float | None) -> None:
+        """Bound how late the translation is heard, from the next frame on; None for no bound.
+
+        Raises:
+            ConfigurationError: It is out of range; nothing has changed.
+        """
+        LagLimits(max_lag_ms=max_lag_ms)
+        self._max_lags[speaker] = max_lag_ms
+        self._bound(speaker)
 
     def pass_through(self, speaker: object, *, on: bool) -> None:
         """Let the original be heard as it is, where there is no translation of it."""
@@ -253,6 +281,7 @@ class Listener:
 
     def render(self, samples: int, now: float) -> Int16Samples | None:
         """Mix the next frame. See `OutboundSource`."""
+        self.rendered += 1
         for speaker, reader in self._originals.items():
             # One that is over stays silent; its session hears of that elsewhere.
             with contextlib.suppress(StreamError):
@@ -277,6 +306,11 @@ class Listener:
         ear = self._ears.get(speaker)
         if ear is not None:
             ear.pulled(facts)
+
+    def _bound(self, speaker: object) -> None:
+        """Bound the lag as asked; consecutive timing has none."""
+        consecutive = self.mix.mixing(speaker).timing == "consecutive"
+        self._ears[speaker].set_max_lag(None if consecutive else self._max_lags[speaker])
 
     def _attend(self, speaker: object) -> None:
         """Read a speaker's original while it matters, and not otherwise."""

@@ -96,6 +96,27 @@ class SpeechPlayout:
         return self._generation
 
     @property
+    def max_lag_ms(self) -> float | None:
+        """Nothing is heard later than this after it became available; None for no bound.
+
+        May be set at any time, also to None.
+
+        Raises:
+            ConfigurationError: It is out of range; nothing has changed.
+        """
+        return self._limits.max_lag_ms
+
+    @max_lag_ms.setter
+    def max_lag_ms(self, max_lag_ms: float | None) -> None:
+        self._limits = replace(self._limits, max_lag_ms=max_lag_ms)
+        self._controller = LagController(self._limits)
+        self._max_lag = math.inf if max_lag_ms is None else max_lag_ms / 1000
+        # What was worked out from it is worked out anew with the next frame.
+        self._frame, self._reviewed = 0, None
+        if max_lag_ms is None:
+            self._line.pace.rate, self._line.trimmer = 1.0, None
+
+    @property
     def ready(self) -> bool:
         """Whether there is speech that could be heard now. ``held`` is left aside, to look ahead."""
         line = self._line
