@@ -94,6 +94,14 @@ def test_every_name_in_all_exists(module: str) -> None:
         assert hasattr(loaded, name), f"{module}.__all__ names {name}, which is not there"
 
 
+@pytest.mark.parametrize("module", modules())
+def test_a_lazy_name_is_in_all(module: str) -> None:
+    """What a package loads when it is asked for is public, and said to be."""
+    loaded = import_module(module)
+    lazy = {name for names in getattr(loaded, "_HOMES", {}).values() for name in names}
+    assert lazy <= set(getattr(loaded, "__all__", ()))
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     """A command line or a worker process must not pay for what it does not use."""
     heavy = [

@@ -155,9 +155,9 @@ def test_markdown_is_for_people() -> None:
         transcript.write(TranscriptEntry.of(FINAL))
     assert stream.getvalue() == (
         "# Transcript\n\n"
-        "## 00:00:00.100 Ann \\*Lee\\*\n\n"
+        "## 00:00:00.100 - 00:00:00.900 Ann \\*Lee\\*\n\n"
         "- **en**: good morning widget\n- **es**: buenos días widget\n- **fr**: bonjour\n\n"
-        "## 00:00:00.100\n\n"
+        "## 00:00:00.100 - 00:00:00.900\n\n"
         "- **en**: good morning widget\n- **es**: buenos días widget\n- **fr**: bonjour\n\n"
     )
 

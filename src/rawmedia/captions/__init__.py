@@ -1,4 +1,4 @@
-"""What is shown and what stays in writing: live captions, WebVTT and SubRip, transcripts, a report.
+"""What is shown and what stays in writing: live captions, WebVTT and SubRip, transcripts, figures, a report.
 
 Each name is loaded when it is first used.
 """
@@ -15,10 +15,22 @@ if TYPE_CHECKING:
     from rawmedia.captions.cue import Cue, CueSink
     from rawmedia.captions.erasure import Erasure, ErasureMeter, erasure_of
     from rawmedia.captions.feed import CaptionFeed, CaptionSubscription, SubscriberStats
+    from rawmedia.captions.figures import (
+        DirectionMetrics,
+        ErasureFigures,
+        InputFigures,
+        LatencyFigures,
+        ReportedUsage,
+        ResilienceFigures,
+        SessionMetrics,
+        SpeechFigures,
+        UsageFigures,
+    )
     from rawmedia.captions.live import CaptionKey, CaptionUpdate, LiveCaptions, LiveCaptionStats
     from rawmedia.captions.opening import CAPTION_WRITERS, check_caption_suffix, open_captions
     from rawmedia.captions.reading import CHARACTERS_PER_SECOND, CueExtender, reading_ms
     from rawmedia.captions.report import (
+        CallReport,
         InputReport,
         SessionReport,
         Totals,
@@ -52,6 +64,17 @@ _HOMES = {
         "CaptionSubscription",
         "SubscriberStats",
     ),
+    "rawmedia.captions.figures": (
+        "DirectionMetrics",
+        "ErasureFigures",
+        "InputFigures",
+        "LatencyFigures",
+        "ReportedUsage",
+        "ResilienceFigures",
+        "SessionMetrics",
+        "SpeechFigures",
+        "UsageFigures",
+    ),
     "rawmedia.captions.live": (
         "CaptionKey",
         "CaptionUpdate",
@@ -69,6 +92,7 @@ _HOMES = {
         "reading_ms",
     ),
     "rawmedia.captions.report": (
+        "CallReport",
         "InputReport",
         "SessionReport",
         "Totals",
@@ -100,6 +124,7 @@ __getattr__, __dir__ = lazy_names(globals(), _HOMES)
 __all__ = [
     "CAPTION_WRITERS",
     "CHARACTERS_PER_SECOND",
+    "CallReport",
     "CaptionFeed",
     "CaptionKey",
     "CaptionSubscription",
@@ -108,14 +133,22 @@ __all__ = [
     "Cue",
     "CueExtender",
     "CueSink",
+    "DirectionMetrics",
     "Erasure",
+    "ErasureFigures",
     "ErasureMeter",
+    "InputFigures",
     "InputReport",
     "JsonLinesTranscript",
+    "LatencyFigures",
     "LiveCaptionStats",
     "LiveCaptions",
     "MarkdownTranscript",
+    "ReportedUsage",
+    "ResilienceFigures",
+    "SessionMetrics",
     "SessionReport",
+    "SpeechFigures",
     "SrtWriter",
     "StabilityConfig",
     "StableText",
@@ -125,6 +158,7 @@ __all__ = [
     "TranscriptWord",
     "TranscriptWriter",
     "TranslationReport",
+    "UsageFigures",
     "UtteranceReport",
     "WebVttWriter",
     "check_caption_suffix",

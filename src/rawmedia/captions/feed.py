@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rawmedia.captions.live import CaptionKey, CaptionUpdate, LiveCaptionStats
     from rawmedia.captions.stable import StabilityConfig
     from rawmedia.streams.clock import Clock
-    from rawmedia.translators.events import TranslationEvent
 
 
 class CaptionFeed:
@@ -63,13 +62,11 @@ class CaptionFeed:
         """How many there are."""
         return len(self._subscriptions)
 
-    def tell(
-        self, event: TranslationEvent, *, speaker: str | None = None, channel: str = ""
-    ) -> None:
-        """Take what a translation reports; events that are no text are passed over.
+    def tell(self, event: object, *, speaker: str | None = None, channel: str = "") -> None:
+        """Take what a translation or a session reports; can be a session's ``on_event``.
 
         Args:
-            event: In any order.
+            event: In any order; what is no text of a translation is passed over.
             speaker: Who speaks.
             channel: Tells translations apart that may use the same utterance ids, such as
                 two engines that hear the same speaker.
@@ -149,7 +146,7 @@ class SubscriberStats:
     coalesced: int
     """Updates that a later one of the same caption replaced before they were read."""
     missed: int
-    """Captions that it lost because more than ``capacity`` waited; unfinished ones go first."""
+    """Updates that it lost because more than ``capacity`` captions waited; unfinished ones go first."""
     waiting: int
     """Captions that wait for it."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from rawmedia.audio.echo_figures import EchoFigures
+
 
 @dataclass(frozen=True, slots=True)
 class LatencyFigures:
@@ -120,21 +122,6 @@ class ReportedUsage:
     source_characters: int = 0
     target_characters: int = 0
     speech_ms: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class EchoFigures:
-    """What the guard against translating one's own voice did."""
-
-    delay_ms: float | None = None
-    """From being played to being heard again, as found; None where it was not."""
-    erle_db: float | None = None
-    """How much of the echo is kept from the engine."""
-    gated_ms: float = 0.0
-    subtracted_ms: float = 0.0
-    double_talk_ms: float = 0.0
-    utterances: int = 0
-    """How many were dropped because they were the session's own words."""
 
 
 @dataclass(frozen=True, slots=True)

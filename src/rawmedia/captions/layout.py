@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from rawmedia.captions.words import split_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,8 +60,9 @@ def _char_width(char: str) -> int:
 def wrap(text: str, max_columns: int) -> list[str]:
     """Break clean lines further, at spaces, until none is wider than ``max_columns``.
 
-    Words that are wider themselves, as all of a Chinese sentence is, are broken between
-    characters, but never before a combining mark or a closing punctuation mark.
+    Words that are wider themselves are broken between characters, but never before a combining
+    mark or a closing punctuation mark. What has no spaces, such as a Chinese sentence, begins on
+    the line that is there, and a long word of another script on a line of its own.
     """
     return [piece for line in clean_lines(text) for piece in _wrap_line(line, max_columns)]
 
@@ -67,17 +70,23 @@ def wrap(text: str, max_columns: int) -> list[str]:
 def _wrap_line(line: str, max_columns: int) -> Iterator[str]:
     current = ""
     for word in line.split(" "):
-        if current and width(current) + 1 + width(word) > max_columns:
+        joined = f"{current} {word}" if current else word
+        if current and width(joined) > max_columns and not _unspaced(word, max_columns):
             yield current
-            current = ""
-        current = f"{current} {word}" if current else word
-        if width(current) > max_columns:
-            *whole, current = _break_word(current, max_columns)
-            yield from whole
+            joined = word
+        *whole, current = _break_word(joined, max_columns)
+        yield from whole
     yield current
 
 
+def _unspaced(word: str, max_columns: int) -> bool:
+    """Whether it is a sentence rather than a word."""
+    return width(word) > max_columns and len(split_words(word)) > 1
+
+
 def _break_word(word: str, max_columns: int) -> list[str]:
+    if width(word) <= max_columns:
+        return [word]
     pieces = [""]
     columns = 0
     for cluster in _clusters(word):
@@ -87,7 +96,7 @@ def _break_word(word: str, max_columns: int) -> list[str]:
             columns = 0
         pieces[-1] += cluster
         columns += needed
-    return pieces
+    return [stripped for piece in pieces if (stripped := piece.strip(" "))]
 
 
 def _clusters(word: str) -> Iterator[str]:

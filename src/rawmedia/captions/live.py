@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rawmedia.audio.timeline import TimeSpan
-    from rawmedia.translators.events import TranslationEvent
 
 # An engine that never finishes what it begins must not fill the memory.
 _MAX_OPEN = 64
@@ -150,7 +149,7 @@ class LiveCaptions:
 
     def tell(
         self,
-        event: TranslationEvent,
+        event: object,
         now: float,
         *,
         speaker: str | None = None,
@@ -159,7 +158,7 @@ class LiveCaptions:
         """Take what a translation reports; gives what has changed on the screen.
 
         Args:
-            event: Events that are no text are passed over.
+            event: What is no text of a translation is passed over.
             now: Seconds.
             speaker: Who speaks.
             channel: Tells translations apart that may use the same utterance ids, such as

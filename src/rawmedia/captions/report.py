@@ -7,8 +7,6 @@ began, where a name does not say otherwise.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -16,9 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rawmedia.captions.figures import DirectionMetrics  # noqa: TC001 - pydantic looks at it
 from rawmedia.captions.percentile import percentile
-from rawmedia.errors import FileWriteError
+from rawmedia.files.replacing import replace_text
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -48,19 +47,7 @@ class _Written(_Model):
         Raises:
             FileWriteError: It cannot be written; the report before it is still there.
         """
-        # A link stays a link, and what it leads to is replaced.
-        target = Path(os.path.realpath(path))
-        draft = target.with_name(f"{target.name}.part")
-        if target.exists() and not target.is_file():
-            # Renaming over /dev/stdout would replace the device.
-            raise FileWriteError(path, "is not a file; a report needs the name of one")
-        try:
-            draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            draft.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise FileWriteError(path, f"the report was not written: {error.strerror}") from error
+        replace_text(path, self.model_dump_json(indent=2) + "\n", "report")
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:

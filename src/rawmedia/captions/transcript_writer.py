@@ -104,18 +104,18 @@ _MARKUP = re.compile(r"([\\`*_~\[\]<>&|$])")
 
 
 class MarkdownTranscript(TranscriptWriter):
-    """A heading with the time and the speaker for each utterance, and its text in each language."""
+    """A heading for each utterance, with when it was said and by whom, and its text in each language."""
 
     HEADER = "# Transcript\n\n"
 
     def _text(self, entry: TranscriptEntry) -> str:
-        time = timestamp(round(entry.start_ms), ".")
+        start, end = (timestamp(round(ms), ".") for ms in (entry.start_ms, entry.end_ms))
         speaker = _escaped(entry.speaker or "")
         texts = [(entry.source_language, entry.source_text), *entry.translations.items()]
         lines = "".join(
             f"- **{_escaped(language) or '?'}**: {_escaped(text)}\n" for language, text in texts
         )
-        return f"## {time}{speaker and f' {speaker}'}\n\n{lines}\n"
+        return f"## {start} - {end}{speaker and f' {speaker}'}\n\n{lines}\n"
 
 
 def _escaped(text: str) -> str:

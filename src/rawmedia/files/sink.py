@@ -64,6 +64,23 @@ class GuardedSink:
         self.size = max(self.size, self._offset)
         return len(data)
 
+    def grow(self, count: int) -> int:
+        """Add ``count`` bytes of zero at the end, or on an error none; most file systems store none.
+
+        Returns:
+            ``count``, or 0 after an error.
+        """
+        if self.error is not None or self._raw.closed:
+            return 0
+        try:
+            self._raw.truncate(self.size + count)
+        except OSError as error:
+            self.fail(error)
+            return 0
+        self.size += count
+        self._offset = self.size
+        return count
+
     def fail(self, error: Exception) -> None:
         """Keep ``error``, unless there is one already, and take nothing more."""
         self.error = self.error or error

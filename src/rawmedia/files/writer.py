@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
+from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import FileWriteError, FormatMismatchError, StreamClosedError
 from rawmedia.files.sink import GuardedSink
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rawmedia.audio.format import AudioFormat
-    from rawmedia.audio.frame import AudioFrame
 
 
 class AudioFileWriter(ABC):
@@ -65,6 +65,11 @@ class AudioFileWriter(ABC):
         return self._format.duration_ms(self._position)
 
     @property
+    def size_bytes(self) -> int:
+        """How long the file is by now; what an encoder holds back is not in it yet."""
+        return self._sink.size
+
+    @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
         return self._closed
@@ -86,6 +91,26 @@ class AudioFileWriter(ABC):
         self._append(frame)
         self._check()
         self._position += frame.samples_per_channel
+
+    def write_silence(self, samples: int) -> None:
+        """Append silence of any length, a second at a time; cheaper than frames of it.
+
+        Args:
+            samples: Samples per channel, 0 or more.
+
+        Raises:
+            FileWriteError: As for ``write``; some of it may have been written.
+            StreamClosedError: The writer is closed.
+        """
+        if self._closed:
+            raise StreamClosedError
+        self._check()
+        while samples > 0:
+            piece = min(samples, self._format.sample_rate)
+            self._append_silence(piece)
+            self._check()
+            self._position += piece
+            samples -= piece
 
     def close(self) -> None:
         """Finish the file. Twice is harmless.
@@ -115,6 +140,10 @@ class AudioFileWriter(ABC):
     @abstractmethod
     def _append(self, frame: AudioFrame) -> None:
         """Encode the frame into the sink; errors of the disk are left in the sink."""
+
+    def _append_silence(self, samples: int) -> None:
+        """Do so for a second of silence or less."""
+        self._append(AudioFrame.silence(self._format, samples))
 
     @abstractmethod
     def _finish(self) -> None:
