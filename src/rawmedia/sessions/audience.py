@@ -60,6 +60,10 @@ class Audience:
         # Whether nobody is called any more: one raised, or the session is over.
         self._mute = self._gone = False
 
+    def caption(self, language: str, sink: CaptionSink) -> None:
+        """Let captions of a language go there from now on."""
+        self._captions[language] = sink
+
     async def watch(self) -> None:
         """Wait until a sink or the program raises, and raise that; otherwise until cancelled."""
         await self._broken.wait()

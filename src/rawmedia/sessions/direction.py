@@ -182,6 +182,10 @@ class Direction:
             gap_ms=0.0 if stats is None else stats.gap_ms,
         )
 
+    def caption(self, language: str, sink: CaptionSink) -> None:
+        """Write captions of a language from now on, in place of whoever did; any target, now or later."""
+        self._audience.caption(language, sink)
+
     # Who listens.
 
     def listen(

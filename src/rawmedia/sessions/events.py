@@ -91,6 +91,14 @@ class OwnVoiceIgnored:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class MemberLeft:
+    """Somebody is no more in a room: he was sent out, his stream ended, or it broke."""
+
+    name: str
+    error: Exception | None = None
+
+
 DirectionState = Literal["off", "opening", "translating", "passing_through", "ended"]
 """Switched off; waiting for the engine; at work; without an engine, so that listeners hear the
 original; over."""
@@ -104,7 +112,20 @@ SessionEvent = (
     | DirectionChanged
     | CaptionsFailed
     | OwnVoiceIgnored
+    | MemberLeft
     | SessionWarning
 )
 
-__all__ = ["SessionEvent", "SessionWarning", "UtteranceHeard", "UtteranceStarted"]
+__all__ = [
+    "CaptionsFailed",
+    "DirectionChanged",
+    "DirectionState",
+    "MemberLeft",
+    "OwnVoiceIgnored",
+    "SessionEvent",
+    "SessionWarning",
+    "SpeechLeftOut",
+    "SpeechPlayedFaster",
+    "UtteranceHeard",
+    "UtteranceStarted",
+]

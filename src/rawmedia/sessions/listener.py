@@ -242,6 +242,11 @@ class Listener:
         self._bound(speaker)
         self._attend(speaker)
 
+    def set_every_mixing(self, mixing: Mixing) -> None:
+        """Change how every speaker is heard who is translated, from the next frame on."""
+        for speaker in self._ears:
+            self.set_mixing(speaker, mixing)
+
     def set_max_lag(self, speaker: object, max_lag_ms: float | None) -> None:
         """Bound how late the translation is heard, from the next frame on; None for no bound.
 
