@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.timeline import TimeSpan
     from rawmedia.errors import RawMediaError
+    from rawmedia.sessions.bridge import Bridge, DirectionSetup
+    from rawmedia.sessions.direction import Direction
     from rawmedia.sessions.interpreter import Interpreter
+    from rawmedia.sessions.mix_config import Mixing
+    from rawmedia.sessions.room import Room
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.inbound import InboundAudioStream
     from rawmedia.streams.leg import CallLeg
@@ -50,7 +54,11 @@ _HOMES = {
     "rawmedia.audio.frame": ("AudioFrame",),
     "rawmedia.audio.timeline": ("TimeSpan",),
     "rawmedia.errors": ("RawMediaError",),
+    "rawmedia.sessions.bridge": ("Bridge", "DirectionSetup"),
+    "rawmedia.sessions.direction": ("Direction",),
     "rawmedia.sessions.interpreter": ("Interpreter",),
+    "rawmedia.sessions.mix_config": ("Mixing",),
+    "rawmedia.sessions.room": ("Room",),
     "rawmedia.streams.clock": ("Clock",),
     "rawmedia.streams.inbound": ("InboundAudioStream",),
     "rawmedia.streams.leg": ("CallLeg",),
@@ -87,17 +95,22 @@ __all__ = [
     "AzureOptions",
     "AzureSpeechConfig",
     "AzureTranslator",
+    "Bridge",
     "CallLeg",
     "CascadeTranslator",
     "Clock",
+    "Direction",
+    "DirectionSetup",
     "FileLeg",
     "FinalTranslation",
     "InboundAudioStream",
     "Interpreter",
+    "Mixing",
     "OutboundAudioStream",
     "PartialTranslation",
     "Progress",
     "RawMediaError",
+    "Room",
     "TimeSpan",
     "TranslatedAudio",
     "Translation",

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import soundfile
 from command_line import (
     GREETING,
     QUESTION,
@@ -64,6 +65,41 @@ def test_the_suffix_says_how_the_speech_is_written(
     assert translate(source, "-o", audio).exit_code == 0
 
     assert seconds(audio) >= 4.0
+
+
+def test_the_original_may_be_heard_below_the_translation(source: Path, tmp_path: Path) -> None:
+    """As in a voice-over; where nobody translates it is at its own level."""
+    alone, over = tmp_path / "alone.wav", tmp_path / "over.wav"
+
+    assert translate(source, "-o", alone).exit_code == 0
+    assert translate(source, "-o", over, "--mix", "duck").exit_code == 0
+
+    quiet, loud = (soundfile.read(path)[0] for path in (alone, over))
+    assert not quiet[:2_400].any()
+    assert loud[2_400:4_800].std() > 0.05  # the original before the first answer
+    assert seconds(over) == seconds(alone)
+
+
+def test_both_may_be_heard_side_by_side(source: Path, tmp_path: Path) -> None:
+    """The original on the left and the translation on the right, for who compares them."""
+    audio = tmp_path / "both.wav"
+
+    assert translate(source, "-o", audio, "--mix", "side-by-side").exit_code == 0
+
+    samples, _ = soundfile.read(audio)
+    assert samples.shape[1] == 2
+    left, right = samples[2_400:4_800].T
+    assert left.std() > 0.05
+    assert not right.any()
+    assert samples[:, 1].any()
+
+
+def test_without_speech_there_is_nothing_to_mix(source: Path, tmp_path: Path) -> None:
+    """It would be ignored in silence."""
+    ran = translate(source, "--text-only", "--mix", "duck", "--captions", tmp_path / "o.vtt")
+
+    assert ran.exit_code == ExitCode.USAGE
+    assert "--mix: nothing is heard with --text-only" in ran.stderr
 
 
 def test_srt_captions_and_no_report_are_a_choice_too(source: Path, tmp_path: Path) -> None:

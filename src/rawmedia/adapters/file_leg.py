@@ -74,6 +74,7 @@ class FileLeg(CallLeg):
         realtime: Pace by ``clock``, or lockstep.
         outbound_format: What is recorded.
         name: How reports call the leg; the file's name when None.
+        language: What is spoken in the source, as a BCP-47 tag.
         clock: What real time is.
 
     Raises:
@@ -92,6 +93,7 @@ class FileLeg(CallLeg):
         realtime: bool = False,
         outbound_format: AudioFormat = WIDEBAND_VOICE,
         name: str | None = None,
+        language: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._reader = AudioFileReader(source)
@@ -122,7 +124,9 @@ class FileLeg(CallLeg):
                 self._reader.format, capacity_ms=DEFAULT_FRAME_MS, clock=clock
             )
             outbound = OutboundAudioStream(outbound_format, clock=clock)
-        super().__init__(inbound, outbound, name=name or self._reader.path, clock=clock)
+        super().__init__(
+            inbound, outbound, name=name or self._reader.path, language=language, clock=clock
+        )
 
     @property
     def duration_ms(self) -> float | None:

@@ -14,6 +14,7 @@ from rawmedia.cli.exits import MEANINGS, ExitCode
 
 if TYPE_CHECKING:
     from rawmedia.cli.services import Services
+    from rawmedia.sessions.mix_config import MixMode
 
 # "\b" keeps the lines as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
@@ -40,6 +41,24 @@ class Engine(StrEnum):
     offline = "offline"
 
 
+class Mix(StrEnum):
+    """How the original and its translation are heard."""
+
+    alone = "replace"
+    ducked = "duck"
+    both = "side-by-side"
+
+    @property
+    def mode(self) -> MixMode:
+        """As `Mixing` calls it."""
+        return _MODES[self]
+
+
+_MODES: dict[Mix, MixMode] = {
+    Mix.alone: "replace",
+    Mix.ducked: "duck",
+    Mix.both: "side_by_side",
+}
 _EngineOption = Annotated[
     Engine,
     typer.Option(
@@ -138,6 +157,13 @@ def _translate(
             help="The engine's name of the voice that speaks the translation.", show_default=False
         ),
     ] = None,
+    mix: Annotated[
+        Mix,
+        typer.Option(
+            help="Hear the translation alone, over the original made quieter, or both: the original "
+            "on the left channel and the translation on the right.",
+        ),
+    ] = Mix.alone,
     text_only: Annotated[
         bool,
         typer.Option(
@@ -173,6 +199,7 @@ def _translate(
         report=report,
         engine=engine.value,
         voice=voice,
+        mix=mix.mode,
         realtime=realtime,
     )
     raise typer.Exit(run_job(job, _services(context), quiet=quiet, debug=debug).exit_code)

@@ -15,6 +15,8 @@ from rawmedia.translators.request import TranslationRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawmedia.sessions.mix_config import MixMode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -29,6 +31,8 @@ class Job:
     engine: str = "auto"
     """As `choose_translator` takes it."""
     voice: str | None = None
+    mix: MixMode = "replace"
+    """How the original and its translation are heard."""
     realtime: bool | None = None
     """None leaves it to what suits the engine."""
 
@@ -62,6 +66,8 @@ class Job:
         """
         if self.voice is not None and self.audio is None:
             raise ConfigurationError("--voice", "nothing is spoken with --text-only")
+        if self.mix != "replace" and self.audio is None:
+            raise ConfigurationError("--mix", "nothing is heard with --text-only")
         if self.audio is not None:
             check_writable_suffix(self.audio)
         if self.captions is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawmedia.adapters.file_leg import FileLeg
+from rawmedia.audio.format import WIDEBAND_VOICE, AudioFormat
 from rawmedia.captions import open_captions
 from rawmedia.cli.exits import ExitCode
 from rawmedia.cli.failures import explain, root_cause
@@ -22,6 +23,7 @@ from rawmedia.errors import FileWriteError
 from rawmedia.files import probe
 from rawmedia.sessions.events import SessionWarning, UtteranceHeard
 from rawmedia.sessions.interpreter import Interpreter, for_lockstep
+from rawmedia.sessions.mix_config import Mixing
 from rawmedia.translators.events import FinalTranslation, TranslatorWarning
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 REALTIME_ENGINES = {"azure"}
 """Engines that live in real time: their SDK holds audio back that comes faster, and how long
 the service takes shows only on a clock that does not stop for it."""
+
+STEREO_VOICE = AudioFormat(WIDEBAND_VOICE.sample_rate, 2)
+"""What side by side is heard in."""
 
 # In lockstep the source waits for the engine, and so must never have to wait for speech that
 # is still to be played: that would be played while the source goes on. At 24 kHz 173 MB.
@@ -151,7 +156,13 @@ class _Run:
             if job.captions is not None:
                 captions = files.enter_context(open_captions(job.captions))
             # Closed before the captions are: what it cuts short is captioned as well.
-            leg = FileLeg(job.source, job.audio, realtime=self.realtime, clock=self._services.clock)
+            leg = FileLeg(
+                job.source,
+                job.audio,
+                realtime=self.realtime,
+                outbound_format=STEREO_VOICE if job.mix == "side_by_side" else WIDEBAND_VOICE,
+                clock=self._services.clock,
+            )
             try:
                 await self._interpret(
                     leg, OpenedTranslator(translator, translation), request, captions
@@ -177,6 +188,7 @@ class _Run:
             {job.target_language: leg.outbound} if spoken else {},
             request,
             clock=leg.clock,
+            mixing=Mixing(mode=job.mix),
             captions={job.target_language: captions} if captions and spoken else None,
             on_event=self._event,
             source_name=str(job.source),
