@@ -20,6 +20,7 @@ from rawmedia.errors import (
     StreamUseError,
 )
 from rawmedia.sessions.bridge import Bridge
+from rawmedia.sessions.direction import DEFAULT_NOTICE
 from rawmedia.sessions.events import (
     CaptionsFailed,
     DirectionChanged,
@@ -62,6 +63,8 @@ class TestBothDirections:
         hears(call, call.ana, TO_ANA)
         assert call.cues["a_to_b"].times == [(620, 1_020, "dit 1"), (1_420, 1_820, "dit 2")]
         assert call.cues["b_to_a"].times == [(820, 1_720, "said 3")]
+        (cue,) = call.cues["b_to_a"]
+        assert (cue.speaker, cue.source_text, cue.source_language) == ("bob", "said 3", "fr")
         report = call.bridge.report()
         assert report.complete
         assert [len(each.utterances) for each in report.directions.values()] == [2, 1]
@@ -116,6 +119,11 @@ class TestADirection:
         ]
         assert isinstance(changed[1].error, NetworkError)
         assert changed[1].retry_in_ms == 1_000
+        # Who reads is told, because he can't hear that nobody translates.
+        assert [(cue.start_ms, cue.text) for cue in call.cues["a_to_b"]] == [
+            (pytest.approx(620), "dit 1"),
+            (pytest.approx(1_200), DEFAULT_NOTICE),
+        ]
         # And the other one has not noticed.
         hears(call, call.ana, TO_ANA)
         assert call.states("b_to_a") == ["translating", "ended"]

@@ -246,7 +246,9 @@ class TestAnAudience:
             audience = Audience(ledger, {"es": Sink()}, calls.append)  # type: ignore[arg-type]
             audience.written("es", "a", 1)
             audience.written("es", "a", 2)
-            assert calls == [Cue(1_000, 2_000, "uno", "es")]
+            assert calls == [
+                Cue(1_000, 2_000, "uno", "es", source_text="one", source_language="en")
+            ]
             with pytest.raises(ZeroDivisionError):
                 await audience.watch()
             with pytest.raises(ZeroDivisionError):

@@ -41,6 +41,7 @@ class Audience:
         captions: Where captions go, by language.
         on_event: Who is told.
         tolerant: Whether it goes on without a caption sink that raises, and tells of that.
+        speaker: Who speaks, for captions; None where it does not matter.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class Audience:
         on_event: Callable[[SessionEvent], object] | None,
         *,
         tolerant: bool = False,
+        speaker: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._captions = dict(captions)
         self._on_event = on_event
         self._tolerant = tolerant
+        self._speaker = speaker
         self._error: Exception | None = None
         self._broken = asyncio.Event()
         # Whether nobody is called any more: one raised, or the session is over.
@@ -126,19 +129,44 @@ class Audience:
                 )
             )
 
+    def notice(self, text: str, when: float) -> None:
+        """Show every reader something that nobody said."""
+        if self._gone:
+            return
+        start_ms = self._ledger.session_ms(when)
+        for language in list(self._captions):
+            self._write(Cue(start_ms, start_ms + _reading_ms(text), text, language))
+
     def _caption(self, heard: UtteranceHeard) -> None:
-        sink = self._captions.get(heard.language)
-        if sink is not None and heard.text and not self._mute:
-            try:
-                sink.write(Cue(heard.start_ms, heard.end_ms, heard.text, heard.language))
-            except Exception as error:  # noqa: BLE001 - a full disk, or a sink's own mistake
-                if self._tolerant:
-                    del self._captions[heard.language]
-                    self.tell(CaptionsFailed(heard.language, error))
-                else:
-                    self._mute = True
-                    self.fail(error)
+        if heard.text:
+            source, source_language = self._ledger.source(heard.utterance_id) or (None, None)
+            self._write(
+                Cue(
+                    heard.start_ms,
+                    heard.end_ms,
+                    heard.text,
+                    heard.language,
+                    self._speaker,
+                    source,
+                    source_language,
+                )
+            )
         self.tell(heard)
+
+    def _write(self, cue: Cue) -> None:
+        assert cue.language is not None
+        sink = self._captions.get(cue.language)
+        if sink is None or self._mute:
+            return
+        try:
+            sink.write(cue)
+        except Exception as error:  # noqa: BLE001 - a full disk, or a sink's own mistake
+            if self._tolerant:
+                del self._captions[cue.language]
+                self.tell(CaptionsFailed(cue.language, error))
+            else:
+                self._mute = True
+                self.fail(error)
 
     def fail(self, error: Exception) -> None:
         """Somebody whom the session can't do without broke: have ``watch`` raise this; the first counts."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rawmedia.captions.report import CallReport
 from rawmedia.errors import ConfigurationError
-from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction
+from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mix_config import Mixing
 from rawmedia.streams.tasks import joined_tasks
@@ -46,6 +46,9 @@ class DirectionSetup:
     """How long the engine may take no audio before it counts as failed."""
     reopen_ms: float | None = 30_000.0
     """How long after a failure that may pass the engine is opened again; None for never."""
+    notice: str = DEFAULT_NOTICE
+    """What captions say when the original is let through because the engine failed; empty for
+    nothing."""
 
 
 class Bridge:
@@ -175,6 +178,8 @@ class Bridge:
             max_stall_ms=setup.max_stall_ms,
             reopen_ms=setup.reopen_ms,
             enabled=setup.enabled,
+            speaker=speaker.name,
+            notice=setup.notice,
         )
 
     def _tell(self, name: str, event: SessionEvent) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_LAG_MS = 4_000.0
 """How late speech is heard at most; listeners lose the thread when interpreters fall further behind."""
+DEFAULT_NOTICE = "[not translated at the moment]"
 _MAX_FORMER_EARS = 100
 
 
@@ -67,6 +68,9 @@ class Direction:
             never.
         strict: Whether the first failure, of the engine, a stream or a caption sink, ends it.
         enabled: Whether it begins switched on.
+        speaker: Who speaks, for captions; None where it does not matter.
+        notice: What captions say when the original is let through because the engine failed; empty
+            for nothing.
         original: Where listeners get the original from; ``inbound`` if None and a stream. Without
             one there is none to be heard.
 
@@ -90,6 +94,8 @@ class Direction:
         reopen_ms: float | None = 30_000.0,
         strict: bool = False,
         enabled: bool = True,
+        speaker: str | None = None,
+        notice: str = DEFAULT_NOTICE,
         original: InboundAudioStream | None = None,
     ) -> None:
         translator.capabilities.check(request)
@@ -99,6 +105,7 @@ class Direction:
         if original is None and isinstance(inbound, InboundAudioStream):
             original = inbound
         self._original = original
+        self._notice = notice
         self._clock = clock
         self._source_name = source_name
         self._strict = strict
@@ -120,7 +127,9 @@ class Direction:
             source_language=request.source_language,
             target_languages=request.target_languages,
         )
-        self._audience = Audience(self._ledger, captions or {}, on_event, tolerant=not strict)
+        self._audience = Audience(
+            self._ledger, captions or {}, on_event, tolerant=not strict, speaker=speaker
+        )
         self._hearings = Hearings(self._ledger, self._audience)
         self._deliveries = Deliveries(self._hearings)
         self._ears: dict[Listener, Ear] = {}
@@ -507,6 +516,8 @@ class Direction:
         self._settle_all()
         if not self._strict:
             self._audience.tell(DirectionChanged(state, error, retry_in_ms))
+            if state == "passing_through" and self._notice:
+                self._audience.notice(self._notice, self._clock.now())
         elif error is not None:
             self._fail("the engine failed", error)
 

@@ -230,6 +230,12 @@ class Ledger:
         final = utterance.final if utterance is not None else None
         return final.translations.get(language, "") if final is not None else ""
 
+    def source(self, utterance_id: str) -> tuple[str, str] | None:
+        """What was understood and in which language; None where nothing final was."""
+        utterance = self._utterances.get(utterance_id)
+        final = utterance.final if utterance is not None else None
+        return None if final is None else (final.source_text, final.source_language)
+
     def is_spoken(self, utterance_id: str, language: str) -> bool:
         """Whether there is speech of the utterance."""
         utterance = self._utterances.get(utterance_id)

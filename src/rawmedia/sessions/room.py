@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from rawmedia.captions.report import CallReport
 from rawmedia.errors import ConfigurationError, StreamError, StreamUseError
-from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS
+from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE
 from rawmedia.sessions.events import MemberLeft
 from rawmedia.sessions.mix_config import Mixing
 from rawmedia.sessions.room_member import Member, RoomSetup, plain_request, primary
@@ -61,6 +61,8 @@ class Room:
             he says; must not wait. What it raises ends the room.
         max_stall_ms: How long an engine may take no audio before it counts as failed.
         reopen_ms: How long after a failure that may pass an engine is opened again; None for never.
+        notice: What captions say when the original is let through because an engine failed; empty
+            for nothing.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Room:
         on_event: Callable[[Member, SessionEvent], object] | None = None,
         max_stall_ms: float = 30_000.0,
         reopen_ms: float | None = 30_000.0,
+        notice: str = DEFAULT_NOTICE,
     ) -> None:
         self._setup = RoomSetup(
             translator=translator,
@@ -84,6 +87,7 @@ class Room:
             on_event=on_event,
             max_stall_ms=max_stall_ms,
             reopen_ms=reopen_ms,
+            notice=notice,
         )
         self._members: dict[str, Member] = {}
         self._attending: dict[Member, asyncio.Task[None]] = {}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rawmedia.errors import RawMediaError
-from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction
+from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
 from rawmedia.sessions.events import SessionWarning
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mix_config import Mixing
@@ -46,6 +46,7 @@ class RoomSetup:
     on_event: Callable[[Member, SessionEvent], object] | None = None
     max_stall_ms: float = 30_000.0
     reopen_ms: float | None = 30_000.0
+    notice: str = DEFAULT_NOTICE
 
 
 class Tasks(Protocol):
@@ -231,6 +232,8 @@ class Member:
             source_name=self.name,
             max_stall_ms=setup.max_stall_ms,
             reopen_ms=setup.reopen_ms,
+            speaker=self.name,
+            notice=setup.notice,
             original=self.leg.inbound,
         )
         direction.mute(on=self._muted)
