@@ -98,7 +98,11 @@ class Audience:
             assert hearing.start_ms is not None
             self.tell(
                 UtteranceStarted(
-                    utterance_id, language, hearing.start_ms, hearing.ear_voice_span_ms
+                    utterance_id,
+                    language,
+                    hearing.start_ms,
+                    hearing.ear_voice_span_ms,
+                    self._ledger.text(utterance_id, language),
                 )
             )
 

@@ -12,6 +12,7 @@ from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.own_voice import OwnVoice
 from rawmedia.streams.tasks import joined_tasks
 from rawmedia.translators.request import TranslationRequest
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rawmedia.translators.translator import Translator
 
 EndsWith = Literal["both", "either"]
+_OTHER = {"a_to_b": "b_to_a", "b_to_a": "a_to_b"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,9 @@ class DirectionSetup:
     """How long the engine may take no audio before it counts as failed."""
     reopen_ms: float | None = 30_000.0
     """How long after a failure that may pass the engine is opened again; None for never."""
+    echo_guard: bool = False
+    """Whether the engine is kept from hearing what is played to the speaker, which a loudspeaker's
+    room or a line sends back; see `OwnVoice`."""
     notice: str = DEFAULT_NOTICE
     """What captions say when the original is let through because the engine failed; empty for
     nothing."""
@@ -102,6 +107,8 @@ class Bridge:
         self._on_event = on_event
         self._ends_with = ends_with
         self._running = False
+        # What the first party hears, and what the second one does.
+        self._own_voices: dict[str, OwnVoice] = {}
         self.a_to_b = self._direction("a_to_b", leg_a, self._setups[0])
         """What the first party says, for the second."""
         self.b_to_a = self._direction("b_to_a", leg_b, self._setups[1])
@@ -166,6 +173,11 @@ class Bridge:
                     direction.stop()
 
     def _direction(self, name: str, speaker: CallLeg, setup: DirectionSetup) -> Direction:
+        own_voice = None
+        if setup.echo_guard:
+            own_voice = OwnVoice(speaker.inbound.format, speaker.outbound)
+            # What it may not hear is what the other direction says.
+            self._own_voices[_OTHER[name]] = own_voice
         return Direction(
             speaker.inbound,
             setup.translator,
@@ -173,18 +185,23 @@ class Bridge:
             name=name,
             clock=speaker.clock,
             captions=setup.captions,
-            on_event=None if self._on_event is None else partial(self._tell, name),
+            on_event=partial(self._tell, name),
             source_name=speaker.name,
             max_stall_ms=setup.max_stall_ms,
             reopen_ms=setup.reopen_ms,
             enabled=setup.enabled,
             speaker=speaker.name,
             notice=setup.notice,
+            own_voice=own_voice,
         )
 
     def _tell(self, name: str, event: SessionEvent) -> None:
-        assert self._on_event is not None
-        self._on_event(self.a_to_b if name == "a_to_b" else self.b_to_a, event)
+        direction = self.a_to_b if name == "a_to_b" else self.b_to_a
+        own_voice = self._own_voices.get(name)
+        if own_voice is not None:
+            own_voice.tell(event, self._legs[0].clock.now())
+        if self._on_event is not None:
+            self._on_event(direction, event)
 
 
 def _setup(

@@ -12,7 +12,7 @@ from rawmedia.errors import ConfigurationError, RawMediaError, StreamError, Stre
 from rawmedia.sessions.audience import Audience, CaptionSink
 from rawmedia.sessions.delivery import Deliveries
 from rawmedia.sessions.engine_keeper import EngineKeeper
-from rawmedia.sessions.events import DirectionChanged, SessionWarning
+from rawmedia.sessions.events import DirectionChanged, OwnVoiceIgnored, SessionWarning
 from rawmedia.sessions.hearings import Hearings
 from rawmedia.sessions.ledger import Ledger
 from rawmedia.sessions.mix_config import Mixing
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rawmedia.sessions.engine_run import EngineRun
     from rawmedia.sessions.events import DirectionState, SessionEvent
     from rawmedia.sessions.listener import Ear, Listener
+    from rawmedia.sessions.own_voice import OwnVoice
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.reader import AudioReader
     from rawmedia.translators.events import TranslationEvent
@@ -71,6 +72,8 @@ class Direction:
         speaker: Who speaks, for captions; None where it does not matter.
         notice: What captions say when the original is let through because the engine failed; empty
             for nothing.
+        own_voice: What is played on the speaker's own leg, to be kept from the engine; closed when it
+            ends.
         original: Where listeners get the original from; ``inbound`` if None and a stream. Without
             one there is none to be heard.
 
@@ -96,6 +99,7 @@ class Direction:
         enabled: bool = True,
         speaker: str | None = None,
         notice: str = DEFAULT_NOTICE,
+        own_voice: OwnVoice | None = None,
         original: InboundAudioStream | None = None,
     ) -> None:
         translator.capabilities.check(request)
@@ -106,6 +110,7 @@ class Direction:
             original = inbound
         self._original = original
         self._notice = notice
+        self._own_voice = own_voice
         self._clock = clock
         self._source_name = source_name
         self._strict = strict
@@ -189,6 +194,7 @@ class Direction:
             overrun_ms=self._overrun_ms,
             gaps=0 if stats is None else stats.gaps,
             gap_ms=0.0 if stats is None else stats.gap_ms,
+            echo=None if self._own_voice is None else self._own_voice.figures,
         )
 
     def caption(self, language: str, sink: CaptionSink) -> None:
@@ -422,7 +428,7 @@ class Direction:
         self._news.set()
 
     async def _take_in(self) -> None:
-        ledger, clock, engine = self._ledger, self._clock, self._engine
+        ledger, clock, engine, own_voice = self._ledger, self._clock, self._engine, self._own_voice
         async for frame in self._inbound:
             ledger.arrived(frame, clock.now())
             while engine.state == "opening":
@@ -432,8 +438,18 @@ class Direction:
             run = engine.run
             if run is None:
                 self._untranslated_ms += frame.duration_ms
+            if own_voice is not None:
+                for piece in own_voice.clean(frame):
+                    await self._feed(run, piece)
             else:
-                await run.feed(_silenced(frame) if self._muted else frame)
+                await self._feed(run, frame)
+        if own_voice is not None:
+            for piece in own_voice.flush():
+                await self._feed(engine.run, piece)
+
+    async def _feed(self, run: EngineRun | None, frame: AudioFrame) -> None:
+        if run is not None:
+            await run.feed(_silenced(frame) if self._muted else frame)
 
     async def _play_out(self) -> None:
         """Wait until all that was translated has been heard, or nobody pulls it any more."""
@@ -461,6 +477,8 @@ class Direction:
                 self._silence()
             for listener in list(self._ears):
                 self.leave(listener)
+            if self._own_voice is not None:
+                self._own_voice.close()
             # The streams go on, and what they lose from here on is not this session's loss.
             self._report = self._report_so_far()
             if not self._strict:
@@ -471,6 +489,10 @@ class Direction:
 
     async def take(self, event: TranslationEvent, run: EngineRun) -> None:
         """Book what the engine reports, and let it be heard. See `EngineUser`."""
+        if isinstance(event, FinalTranslation) and self._is_own(event):
+            self._hearings.cancel([event.utterance_id])
+            self._audience.tell(OwnVoiceIgnored(event.utterance_id, event.source_text))
+            return
         self._audience.tell(event)
         if isinstance(event, TranslatedAudio):
             await self._deliver(event)
@@ -483,6 +505,14 @@ class Direction:
                     self._audience.written(language, event.utterance_id, now)
         elif isinstance(event, UtteranceEnded):
             self._end(event, run, now)
+
+    def _is_own(self, event: FinalTranslation) -> bool:
+        """Whether the engine has understood what was played to the speaker."""
+        start = self._ledger.said(event.span.start_ms)
+        end = self._ledger.said(event.span.end_ms)
+        if self._own_voice is None or start is None or end is None:
+            return False
+        return self._own_voice.is_own(event.source_text, start, end, self._clock.now())
 
     async def _deliver(self, event: TranslatedAudio) -> None:
         deliveries = self._deliveries

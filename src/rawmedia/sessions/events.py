@@ -16,6 +16,8 @@ class UtteranceStarted:
     language: str
     start_ms: float
     ear_voice_span_ms: float | None
+    text: str = ""
+    """As far as it is known by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,7 @@ class Ledger:
             utterance.utterance_id, language, text, self._origin if now is None else now
         )
         source = utterance.words or utterance.span
-        said = None if now is None else self._said(source.start_ms)
+        said = None if now is None else self.said(source.start_ms)
         lag_ms = None
         if said is not None:
             delays_ms = [(since - said) * 1000 for since in revised.since_s]
@@ -328,7 +328,7 @@ class Ledger:
         self, utterance: Utterance, language: str, hearing: Hearing, end_s: float
     ) -> float | None:
         source = utterance.words or utterance.span
-        said, start_s = self._said(source.start_ms), hearing.started_s
+        said, start_s = self.said(source.start_ms), hearing.started_s
         if hearing.cut or said is None or start_s is None:
             return None
         words = len(words_of(self.text(utterance.utterance_id, language)))
@@ -344,11 +344,11 @@ class Ledger:
             hearing.start_offset_ms = self._since_said(utterance.span.start_ms, start_s)
 
     def _since_said(self, media_ms: float, now: float) -> float | None:
-        said = self._said(media_ms)
+        said = self.said(media_ms)
         return None if said is None else (now - said) * 1000
 
-    def _said(self, media_ms: float) -> float | None:
-        """When it was, in seconds; None where that is beyond all that was heard."""
+    def said(self, media_ms: float) -> float | None:
+        """When a place of the source was said, in seconds; None where that is beyond all that was heard."""
         if media_ms > self.source_ms + _MAX_AHEAD_MS:
             return None
         return self._speech.said(media_ms)

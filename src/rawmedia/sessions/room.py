@@ -63,6 +63,8 @@ class Room:
         reopen_ms: How long after a failure that may pass an engine is opened again; None for never.
         notice: What captions say when the original is let through because an engine failed; empty
             for nothing.
+        echo_guard: Whether an engine is kept from hearing what is played to its speaker, which a
+            loudspeaker's room sends back; see `OwnVoice`. A guard for each translation.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Room:
         max_stall_ms: float = 30_000.0,
         reopen_ms: float | None = 30_000.0,
         notice: str = DEFAULT_NOTICE,
+        echo_guard: bool = False,
     ) -> None:
         self._setup = RoomSetup(
             translator=translator,
@@ -88,6 +91,7 @@ class Room:
             max_stall_ms=max_stall_ms,
             reopen_ms=reopen_ms,
             notice=notice,
+            echo_guard=echo_guard,
         )
         self._members: dict[str, Member] = {}
         self._attending: dict[Member, asyncio.Task[None]] = {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rawmedia.errors import RawMediaError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
-from rawmedia.sessions.events import SessionWarning
+from rawmedia.sessions.events import SessionWarning, UtteranceHeard, UtteranceStarted
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.own_voice import OwnVoice
 from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class RoomSetup:
     max_stall_ms: float = 30_000.0
     reopen_ms: float | None = 30_000.0
     notice: str = DEFAULT_NOTICE
+    echo_guard: bool = False
 
 
 class Tasks(Protocol):
@@ -67,6 +68,7 @@ class _Running:
 
     direction: Direction
     task: asyncio.Task[None]
+    own_voice: OwnVoice | None
 
 
 class Member:
@@ -193,6 +195,13 @@ class Member:
             running.direction.stop()
         self._news.set()
 
+    def hears(self, event: SessionEvent, speaker: str) -> None:
+        """Something happened in what is played to him, and is not to be taken for his own words."""
+        now = self.leg.clock.now()
+        for running in self._running.values():
+            if running.own_voice is not None:
+                running.own_voice.tell(event, now, speaker)
+
     def leave(self) -> None:
         """He is gone: what he said before is still heard by the others, and he hears nothing more."""
         self._updating.cancel()
@@ -222,25 +231,37 @@ class Member:
 
     def _start(self, key: str, languages: tuple[str, ...]) -> _Running:
         setup, tap = self._setup, self.leg.inbound.tap()
+        own_voice = None
+        if setup.echo_guard:
+            own_voice = OwnVoice(self.leg.inbound.format, self.leg.outbound)
         direction = Direction(
             tap,
             self._translator,
             self._request(languages),
             name=f"{self.name} to {key}" if key else self.name,
             clock=self.leg.clock,
-            on_event=None if setup.on_event is None else partial(setup.on_event, self),
+            on_event=self._tell,
             source_name=self.name,
             max_stall_ms=setup.max_stall_ms,
             reopen_ms=setup.reopen_ms,
             speaker=self.name,
             notice=setup.notice,
+            own_voice=own_voice,
             original=self.leg.inbound,
         )
         direction.mute(on=self._muted)
         self._tasks.register(direction)
         self._caption(direction, languages)
-        work = _carry(direction, tap)
-        return _Running(direction, self._tasks.spawn(work, f"interpreting {direction.name}"))
+        task = self._tasks.spawn(_carry(direction, tap), f"interpreting {direction.name}")
+        return _Running(direction, task, own_voice)
+
+    def _tell(self, event: SessionEvent) -> None:
+        if self._setup.echo_guard and isinstance(event, (UtteranceStarted, UtteranceHeard)):
+            for member, language in self._listeners.items():
+                if language == event.language:
+                    member.hears(event, self.name)
+        if self._setup.on_event is not None:
+            self._setup.on_event(self, event)
 
     def _caption(self, direction: Direction, languages: Iterable[str]) -> None:
         if self._setup.captions is None:
@@ -268,7 +289,8 @@ class Member:
             try:
                 await direction.update(self._request(wanted))
             except RawMediaError as error:
-                self._warn(f"{self.name} is not translated into {', '.join(wanted)} yet", error)
+                message = f"{self.name} is not translated into {', '.join(wanted)} yet"
+                self._tell(SessionWarning(message, error))
                 await self._wait_to_retry()
             else:
                 self._caption(direction, wanted)
@@ -278,10 +300,6 @@ class Member:
         if retry_ms is not None:
             await clock.sleep_until(clock.now() + retry_ms / 1000)
             self._news.set()
-
-    def _warn(self, message: str, error: BaseException) -> None:
-        if self._setup.on_event is not None:
-            self._setup.on_event(self, SessionWarning(message, error))
 
 
 async def _carry(direction: Direction, tap: AudioReader) -> None:
