@@ -41,7 +41,7 @@ from echo_kit import (  # the set that the tests judge by
     voice,
 )
 
-from rawmedia.audio.echo import EchoGuard
+from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.testing.signals import in_frames

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawmedia.audio.drift import DriftResampler
-from rawmedia.audio.echo import EchoGuard
+from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.format import SPEECH, AudioFormat
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.codecs.g711 import ULawDecoder, ULawEncoder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from echo_kit import Room, call, guarded, int16, near_words, voice
 
-from rawmedia.audio.echo import EchoGuard
+from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.format import SPEECH, TELEPHONY, AudioFormat
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.testing.signals import in_frames, noise

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rawmedia.audio.convert import FormatConverter
-from rawmedia.audio.echo import EchoGuard
-from rawmedia.audio.echo_figures import EchoFigures
+from rawmedia.audio.echo.figures import EchoFigures
+from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.format import SPEECH, TELEPHONY, AudioFormat
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.audio.pcm import from_bytes

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rawmedia.audio.convert import FormatConverter
     from rawmedia.audio.drift import DriftResampler
     from rawmedia.audio.ducking import Ducker
-    from rawmedia.audio.echo import EchoGuard
-    from rawmedia.audio.echo_figures import EchoFigures
+    from rawmedia.audio.echo.figures import EchoFigures
+    from rawmedia.audio.echo.guard import EchoGuard
     from rawmedia.audio.format import SPEECH, TELEPHONY, WEBRTC, WIDEBAND_VOICE, AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.gain import Gain, amplified
@@ -40,8 +40,8 @@ _HOMES = {
     "rawmedia.audio.convert": ("FormatConverter",),
     "rawmedia.audio.drift": ("DriftResampler",),
     "rawmedia.audio.ducking": ("Ducker",),
-    "rawmedia.audio.echo": ("EchoGuard",),
-    "rawmedia.audio.echo_figures": ("EchoFigures",),
+    "rawmedia.audio.echo.guard": ("EchoGuard",),
+    "rawmedia.audio.echo.figures": ("EchoFigures",),
     "rawmedia.audio.format": (
         "SPEECH",
         "TELEPHONY",

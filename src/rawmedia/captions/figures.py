@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from rawmedia.audio.echo_figures import EchoFigures
+from rawmedia.audio.echo.figures import EchoFigures
 
 
 @dataclass(frozen=True, slots=True)

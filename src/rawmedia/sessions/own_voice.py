@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rawmedia.audio.echo import EchoGuard
-from rawmedia.audio.echo_figures import EchoFigures
+from rawmedia.audio.echo.figures import EchoFigures
+from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.errors import StreamError
 from rawmedia.sessions.events import UtteranceHeard, UtteranceStarted

@@ -10,10 +10,10 @@ import numpy as np
 
 from rawmedia.audio.convert import FormatConverter
 from rawmedia.audio.decisions import check_setting
-from rawmedia.audio.echo_anchor import EchoAnchor
-from rawmedia.audio.echo_block import MAX_TAIL_MS, EchoBlocks
-from rawmedia.audio.echo_figures import EchoFigures
-from rawmedia.audio.echo_reference import EchoReference
+from rawmedia.audio.echo.anchor import EchoAnchor
+from rawmedia.audio.echo.block import MAX_TAIL_MS, EchoBlocks
+from rawmedia.audio.echo.figures import EchoFigures
+from rawmedia.audio.echo.reference import EchoReference
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.audio.pcm import from_bytes
 from rawmedia.errors import FormatMismatchError, UnsupportedFormatError

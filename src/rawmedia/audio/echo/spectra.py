@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rawmedia.audio.echo_fourier import powers, transform
+from rawmedia.audio.echo.fourier import powers, transform
 from rawmedia.audio.pcm import INT16_SCALE
 
 if TYPE_CHECKING:
-    from rawmedia.audio.echo_fourier import Spectra
-    from rawmedia.audio.echo_reference import EchoReference
+    from rawmedia.audio.echo.fourier import Spectra
+    from rawmedia.audio.echo.reference import EchoReference
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
 
 _STEP: Final = np.float32(1 / INT16_SCALE)

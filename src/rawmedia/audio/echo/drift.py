@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from rawmedia.audio.echo_fourier import Spectra
+    from rawmedia.audio.echo.fourier import Spectra
 
 MAX_PPM: Final = 500.0
 """The furthest that a pair of clocks is followed; each crystal is within 100."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from rawmedia.audio.echo_fourier import Spectra
+    from rawmedia.audio.echo.fourier import Spectra
 
 _LOWEST_HZ, _HIGHEST_HZ = 250.0, 3_800.0
 """The band that telephones carry and loudspeakers play."""

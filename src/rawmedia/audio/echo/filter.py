@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rawmedia.audio.echo_fourier import powers as power_of
-from rawmedia.audio.echo_fourier import transform, transform_back
+from rawmedia.audio.echo.fourier import powers as power_of
+from rawmedia.audio.echo.fourier import transform, transform_back
 
 if TYPE_CHECKING:
-    from rawmedia.audio.echo_fourier import Spectra
+    from rawmedia.audio.echo.fourier import Spectra
     from rawmedia.audio.pcm import FloatSamples
 
 _KEPT: Final = np.float32(0.99)

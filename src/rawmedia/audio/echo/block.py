@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rawmedia.audio.echo_delay import EchoDelay
-from rawmedia.audio.echo_drift import EchoDrift
-from rawmedia.audio.echo_filter import EchoFilter
-from rawmedia.audio.echo_gate import EchoGate
-from rawmedia.audio.echo_spectra import EchoSpectra
+from rawmedia.audio.echo.delay import EchoDelay
+from rawmedia.audio.echo.drift import EchoDrift
+from rawmedia.audio.echo.filter import EchoFilter
+from rawmedia.audio.echo.gate import EchoGate
+from rawmedia.audio.echo.spectra import EchoSpectra
 from rawmedia.audio.pcm import INT16_SCALE, saturate
 
 if TYPE_CHECKING:
-    from rawmedia.audio.echo_delay import EchoLag
-    from rawmedia.audio.echo_reference import EchoReference
+    from rawmedia.audio.echo.delay import EchoLag
+    from rawmedia.audio.echo.reference import EchoReference
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
 
