@@ -124,6 +124,13 @@ class WordlessDecoder(LoudnessDecoder):
         return []
 
 
+class WaveringDecoder(LoudnessDecoder):
+    """Takes back what it heard with every look."""
+
+    def hyp(self) -> Said | None:
+        return Said(f"{len(self.audio)}")
+
+
 def utterances(reports: Sequence[Report]) -> list[UtteranceReport]:
     return [cast("UtteranceReport", each) for each in reports if "text" in each]
 
@@ -254,6 +261,18 @@ def test_speech_without_a_pause_is_cut_and_loses_nothing() -> None:
     assert told[0]["start"] == 0
     assert [each["end"] for each in told[:-1]] == [each["start"] for each in told[1:]]
     assert told[-1]["end"] == length
+
+
+@settings(deadline=None)
+@given(length=st.integers(400 * MS, 1_200 * MS), cut=cuts)
+def test_no_span_ends_past_the_audio_of_a_call_that_is_cut_in_mid_speech(
+    length: int, cut: list[int]
+) -> None:
+    """Silence is put after it, so that the endpointer hears the end; nobody said that."""
+    scene = Scene([(0, 7, length)], end=length)
+    reports = scene.listen(Listener(WaveringDecoder(), LoudnessEndpointer()), cut)
+    assert all(each["end"] <= length for each in utterances(reports))
+    assert finals(reports)
 
 
 def test_partials_come_at_intervals_and_only_when_they_say_something_new() -> None:

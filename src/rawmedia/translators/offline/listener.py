@@ -197,7 +197,9 @@ class Listener:
         text = hypothesis.hypstr if hypothesis else ""
         if text and text != self._partial:
             self._partial = text
-            self._report(text, self._start, self._start + self._spoken)
+            # Silence that was put after the last audio is no part of it.
+            end = max(self._start, min(self._start + self._spoken, self._end))
+            self._report(text, self._start, end)
 
     def _finish_utterance(self, end: int) -> None:
         assert self._start is not None
