@@ -1,0 +1,104 @@
+"""When a frame goes out to a platform that plays what it is sent: a little early, and at once if it came late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rawmedia.errors import StreamTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from rawmedia.audio.frame import AudioFrame
+    from rawmedia.streams.outbound import OutboundAudioStream
+
+_LOOK_S = 0.01
+"""How often it is looked whether a source has something, which nobody tells; else every frame."""
+_CATCH_UP_S = 0.2
+"""How long after it should have been heard a frame is still sent, all of them at once."""
+
+
+class LeadPacer:
+    """Pulls frame n of an outbound stream ``lead_ms`` before it is heard, n frames after the first.
+
+    Audio goes out when it is due, or as it comes after that. So what is passed on live is not held
+    up, and the platform holds nearly all of the lead. In the midst of speech a frame that is not there is
+    waited for until the platform has one frame left, because silence in its place would stay in front
+    of all that follows (`OutboundAudioStream.paced`, which knows of no such stock, has to put
+    it there). Elsewhere silence waits for one frame's time, no longer.
+
+    Args:
+        outbound: What is pulled.
+        lead_ms: How far ahead.
+        urgent: What can't wait for audio: while there is anything in it, nothing is waited for.
+    """
+
+    def __init__(self, outbound: OutboundAudioStream, lead_ms: float, urgent: Sized = ()) -> None:
+        self._outbound, self._clock = outbound, outbound.clock
+        self._lead = lead_ms / 1000
+        self._urgent = urgent
+        self._frame = outbound.frame_ms / 1000
+        self._patience = max(0.0, self._lead - self._frame)
+        self._idle_patience = min(self._lead, self._frame)
+        self._flows = False
+        self._start: float | None = None
+        self._frames = 0
+        self.stalled_s = 0.0
+        """Time that was skipped because frames were too late to be caught up."""
+
+    def restart(self) -> None:
+        """The platform holds nothing any more: begin anew, with the whole lead."""
+        self._start = None
+
+    async def ready(self) -> None:
+        """Wait until a frame is to be pulled; cancelling loses nothing.
+
+        Raises:
+            EndOfStreamError: After the stream's ``end``, when all that was sent was pulled.
+            StreamFailedError: The stream failed.
+            StreamClosedError: The stream was closed.
+        """
+        clock, outbound = self._clock, self._outbound
+        now = clock.now()
+        if self._start is None:
+            self._start, self._frames = now, 0
+        # Multiplied, not added up, so that rounding makes no drift.
+        heard = self._start + self._frames * self._frame
+        late = now - heard
+        if late > _CATCH_UP_S:
+            self._start += late
+            self.stalled_s += late
+            heard = now
+        due = heard - self._lead
+        flows = self._flows and outbound._segment_open
+        until = due + (self._patience if flows else self._idle_patience)
+        if self._start < until < now:
+            # This program was held up, and has not read what came meanwhile.
+            until = now + _LOOK_S
+        look = self._frame if outbound._source is None else _LOOK_S
+        while not outbound.pending and not self._urgent:
+            left = until - clock.now()
+            if left <= 0:
+                break
+            try:
+                await outbound.aready(timeout=min(left, look))
+            except StreamTimeoutError:
+                continue
+        if due > clock.now():
+            await clock.sleep_until(due)
+
+    def pull(self) -> AudioFrame:
+        """The frame that is to be sent now.
+
+        Raises:
+            EndOfStreamError: As for ``ready``.
+            StreamFailedError: Likewise.
+            StreamClosedError: Likewise.
+        """
+        frame = self._outbound.pull()
+        self._frames += 1
+        self._flows = not frame.filler
+        return frame
+
+
+__all__ = ["LeadPacer"]
