@@ -19,13 +19,19 @@ import hashlib
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from rawmedia import Interpreter, TranslationRequest
-from rawmedia.testing import LossyLink, ScriptedTranslator, VirtualClock
-from rawmedia.testing.calls import FakeCall
-from rawmedia.testing.party import FakeParty, Says
-from rawmedia.testing.spoken import spoken
+from rawmedia import AudioFrame, Interpreter, TranslationRequest
+from rawmedia.testing import (
+    FakeCall,
+    FakeParty,
+    LossyLink,
+    Says,
+    ScriptedTranslator,
+    VirtualClock,
+    spoken,
+)
 
 EVERY_MS = 12_000
 """Each says something so often, in turn with the other."""
@@ -65,12 +71,30 @@ def party(name: str, offset_ms: float, minutes: float, seed: int) -> FakeParty:
     )
 
 
-def call(minutes: float) -> Result:
-    """Carry a call of so many minutes, and say what came of it."""
+def call(
+    minutes: float,
+    on_entry: Callable[[str], object] = lambda _: None,
+    on_heard: Callable[[AudioFrame], object] = lambda _: None,
+) -> Result:
+    """Carry a call of so many minutes, and say what came of it.
+
+    Args:
+        minutes: How long it is.
+        on_entry: Gets every entry of the log: events, happenings and reports.
+        on_heard: Gets what each party heard, when the call is over.
+    """
     start, cpu = time.perf_counter(), time.process_time()
     clock = VirtualClock()
     back = {spanish: english for english, spanish in PHRASES.items()}
     digest = hashlib.sha256()
+
+    def enter(entry: str) -> None:
+        digest.update(entry.encode())
+        on_entry(entry)
+
+    def hear(heard: AudioFrame) -> None:
+        digest.update(heard.data)
+        on_heard(heard)
 
     async def main() -> tuple[int, int, float]:
         ana, bob = party("ana", 1_000, minutes, 1), party("bob", 7_000, minutes, 11)
@@ -92,7 +116,7 @@ def call(minutes: float) -> Result:
                     engine,
                     fake.legs[hearer.name].outbound,
                     request,
-                    on_event=lambda event: digest.update(repr(event).encode()),
+                    on_event=lambda event: enter(repr(event)),
                 )
             )
         carrying = asyncio.create_task(fake.run())
@@ -101,12 +125,12 @@ def call(minutes: float) -> Result:
             leg.outbound.end()
         await carrying
         for happening in fake.log:
-            digest.update(repr(happening).encode())
+            enter(repr(happening))
         for report in reports:
-            digest.update(report.model_dump_json().encode())
+            enter(report.model_dump_json())
         lost, concealed_ms = 0, 0.0
         for name in fake.parties:
-            digest.update(fake.heard(name).data)
+            hear(fake.heard(name))
             for stats in fake.stats(name):
                 assert stats is not None
                 lost += stats.jitter.lost

@@ -257,7 +257,8 @@ def test_what_is_missing_is_what_is_told_to_be(kinds: list[str]) -> None:
         assert_no_gap(frames)
         return
     head = complaint(lambda: assert_no_gap(frames)).splitlines()[0]
-    assert head == f"{missing * 10:.1f} ms of audio missing, in {runs.count(False)} places"
+    places = "1 place" if runs.count(False) == 1 else f"{runs.count(False)} places"
+    assert head == f"{missing * 10:.1f} ms of audio missing, in {places}"
 
 
 # What differs.

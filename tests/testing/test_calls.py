@@ -34,7 +34,7 @@ from rawmedia.testing.party import (
     Says,
 )
 from rawmedia.testing.signals import joined, noise, silence, speech_like, tone
-from rawmedia.testing.spoken import spoken
+from rawmedia.testing.spoken_text import spoken
 from rawmedia.testing.translators import ScriptedTranslator
 from rawmedia.translators.request import TranslationRequest
 

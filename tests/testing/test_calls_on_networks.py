@@ -20,7 +20,7 @@ from rawmedia.testing.compare import assert_same_audio, snr_db
 from rawmedia.testing.network import GilbertElliott, LossyLink
 from rawmedia.testing.party import FakeParty, HangsUp, Mutes, Presses, Says
 from rawmedia.testing.signals import joined, noise, silence, speech_like
-from rawmedia.testing.spoken import spoken
+from rawmedia.testing.spoken_text import spoken
 from rawmedia.testing.translators import ScriptedTranslator
 from rawmedia.translators.request import TranslationRequest
 

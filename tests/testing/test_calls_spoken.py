@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawmedia.audio.format import SPEECH, TELEPHONY, AudioFormat
-from rawmedia.testing.spoken import spoken
+from rawmedia.testing.spoken_text import spoken
 
 TEXTS = st.lists(st.text("abcdefgh.,!éñ", min_size=1, max_size=12), min_size=1, max_size=8)
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-# Installed, the plugin has the name of its entry point, too, and a plugin has one name only.
-ARGS = ("-p", "no:rawmedia", "-p", pytest_plugin.__name__, "-p", "no:asyncio", "-q")
+ARGS = ("-p", pytest_plugin.__name__, "-p", "no:asyncio", "-q")
 
 
 @pytest.fixture
@@ -44,6 +43,28 @@ from rawmedia.testing.signals import tone
 def test_differs(tmp_path):
     assert_same_audio(tone(100), tone(50), snr_db=20)
 """
+
+
+@pytest.mark.parametrize("conftest", ["", 'pytest_plugins = ["rawmedia.testing.pytest_plugin"]'])
+def test_installed_it_is_there_whether_or_not_a_conftest_names_it(
+    tmp_path: Path, conftest: str
+) -> None:
+    """A plugin that an entry point brings under one name can't be asked for by another."""
+    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
+    (tmp_path / "test_clock.py").write_text(
+        "from rawmedia.testing import VirtualClock\n"
+        "def test_clock(virtual_clock):\n"
+        "    assert isinstance(virtual_clock, VirtualClock)\n",
+        "utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_nothing_is_loaded_before_a_fixture_is_used(tmp_path: Path) -> None:

@@ -169,27 +169,29 @@ class AudioReceiver:
             if parsed is None:
                 return
             packet = parsed
-        now = self._clock.now()
+        now_ms = self._clock.now() * 1000
         with self._lock:
             if self._over:
                 return
-            events: Iterable[KeyEvent] = ()
+            events: tuple[KeyEvent, ...] = ()
             spoken = self._voices.get(packet.payload_type)
             if spoken is not None:
-                if not self._is_of_this_clock(packet, spoken.clock_rate, now * 1000):
+                if not self._is_of_this_clock(packet, spoken.clock_rate, now_ms):
                     return
             elif packet.payload_type in self._events:
-                events = self._heard(packet, now * 1000)
+                events = self._heard(packet, now_ms)
             elif packet.payload_type not in self._silent:
                 self._unknown += 1
                 return
-            self._buffer.push(packet, now * 1000)
+            self._buffer.push(packet, now_ms)
             if self._follow_drift and spoken is not None:
-                self._measure(now * 1000)
-            due = self._next_due()
-            if due is not None and (self._sleeping_until is None or due < self._sleeping_until):
-                self._waiters.wake_one()
-            self._tell(events)
+                self._measure(now_ms)
+            if self._waiters._waiters:  # where the transport has a tick of its own, nobody sleeps
+                due = self._next_due()
+                if due is not None and (self._sleeping_until is None or due < self._sleeping_until):
+                    self._waiters.wake_one()
+            if events:
+                self._tell(events)
 
     def advance(self) -> float | None:
         """Give the stream what is due now.
@@ -204,9 +206,12 @@ class AudioReceiver:
             if self._over:
                 return None
             now_ms = self._clock.now() * 1000 + _ROUNDING_MS
-            self._render(self._buffer.pull(now_ms))
+            items = self._buffer.pull(now_ms)
+            if items:
+                self._render(items)
             for events in self._events.values():
-                self._tell(events.expire(now_ms))
+                if events.deadline_ms is not None:
+                    self._tell(events.expire(now_ms))
             return self._next_due()
 
     def end(self) -> None:
@@ -291,7 +296,7 @@ class AudioReceiver:
             self._malformed += 1
             return None
 
-    def _heard(self, packet: RtpPacket, now_ms: float) -> Iterable[KeyEvent]:
+    def _heard(self, packet: RtpPacket, now_ms: float) -> tuple[KeyEvent, ...]:
         """What a telephone event's packet tells; one that is none still takes its sequence number."""
         try:
             return self._events[packet.payload_type].push(packet, now_ms)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rawmedia.audio.drift import DriftResampler
 from rawmedia.audio.format import AudioFormat
 from rawmedia.audio.frame import AudioFrame
+from rawmedia.audio.pcm import to_bytes
 from rawmedia.codecs.catalog import codec_of_name
 from rawmedia.errors import PayloadError, StreamOverflowError
 
@@ -47,6 +48,8 @@ class VoiceRenderer:
         self._format: PayloadFormat | None = None
         self._payload_type = -1
         self._decoder: Decoder | None = None
+        self._rate = 0  # of what it gives
+        self._is_native = False  # whether that is what the stream carries
         self._drift: DriftResampler | None = None
         self._drift_ppm = 0.0
         self._ticks_per_ms = 1.0
@@ -108,7 +111,7 @@ class VoiceRenderer:
             self.undecodable += 1
             self.fill(position, self._packet_ticks, None)
             return
-        ms = len(samples) * 1000 / decoder.format.sample_rate
+        ms = len(samples) * 1000 / self._rate
         self._packet_ticks = round(ms * self._ticks_per_ms)
         self._put(samples, decoder, position, self._packet_ticks)
         self._run_ms = 0.0
@@ -133,7 +136,7 @@ class VoiceRenderer:
         ms = min(hole_ms, self._max_concealed_ms - self._run_ms)
         if ms <= 0:
             return
-        rate = decoder.format.sample_rate
+        rate = self._rate
         count = round(ms * rate / 1000)
         restored = 0
         if (
@@ -159,17 +162,23 @@ class VoiceRenderer:
             if len(rest):
                 self._push(rest, self._decoder.format, 0.0)
                 # What the resampler is late by was given as silence when the stretch began.
-                self._owed_ms -= self._drift.delay_samples * 1000 / self._decoder.format.sample_rate
+                self._owed_ms -= self._drift.delay_samples * 1000 / self._rate
 
     def _decoder_for(self, payload_type: int, format: PayloadFormat) -> Decoder:
         """The decoder in use, or a new one where the sender changes its codec in mid-call."""
         decoder = self._decoder
-        if decoder is not None and payload_type == self._payload_type and format == self._format:
+        if (
+            decoder is not None
+            and payload_type == self._payload_type
+            and (format is self._format or format == self._format)
+        ):
             return decoder
         sent = AudioFormat(format.sample_rate, format.num_channels)
         decoder = codec_of_name(format.name).decoder(self._stream.format, sent=sent)
         self.finish()
         self._decoder, self._payload_type, self._format = decoder, payload_type, format
+        self._rate = decoder.format.sample_rate
+        self._is_native = decoder.format == self._stream.format
         if self._follow_drift:
             self._drift = DriftResampler(decoder.format.num_channels, self._drift_ppm)
         return decoder
@@ -193,10 +202,12 @@ class VoiceRenderer:
         if gap_ms > 0:
             position = self._stream.stats.position + self._stream.format.samples(gap_ms)
         try:
-            self._stream.push(AudioFrame(samples, format), position)
+            # A stream takes bytes of its own format with fewer checks than anything else.
+            audio = to_bytes(samples) if self._is_native else AudioFrame(samples, format)
+            self._stream.push(audio, position)
             self._owed_ms = min(0.0, gap_ms)
         except StreamOverflowError:
-            ms = len(samples) * 1000 / format.sample_rate
+            ms = len(samples) * 1000 / self._rate
             self.refused_ms += ms
             self._owed_ms = gap_ms + ms
 

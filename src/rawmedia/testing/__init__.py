@@ -3,7 +3,7 @@
 Each name is loaded when it is first used. It all needs numpy and nothing else, but for a
 `FakeLeg` that is given a file. `rawmedia.testing.checks` has the conformance checks,
 `rawmedia.testing.strategies` what hypothesis draws from, `rawmedia.testing.azure_emulator` a local
-Azure Speech service, and `rawmedia.testing.pytest_plugin` fixtures for pytest.
+Azure Speech service, and `rawmedia.testing.pytest_plugin` the fixtures that pytest finds by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rawmedia.testing.calls import FakeCall
     from rawmedia.testing.clock import ScaledClock, VirtualClock
     from rawmedia.testing.compare import AudioDiffersError, assert_same_audio, snr_db
+    from rawmedia.testing.fake_acs import AcsMessages, FakeAcs
+    from rawmedia.testing.fake_sockets import FakeSocket, socket_pair
+    from rawmedia.testing.fake_twilio import FakeTwilio, TwilioMessages
+    from rawmedia.testing.flaky import FlakyTranslator
     from rawmedia.testing.legs import FakeLeg, Lost
     from rawmedia.testing.network import GilbertElliott, LossyLink
     from rawmedia.testing.party import CallHappening, FakeParty, HangsUp, Mutes, Presses, Says
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     )
     from rawmedia.testing.scripted_translation import ScriptedTranslation
     from rawmedia.testing.signals import in_frames, joined, noise, silence, speech_like, tone
+    from rawmedia.testing.spoken_text import SpokenText, spoken
     from rawmedia.testing.translators import EchoTranslator, ScriptedTranslator
 
 _HOMES = {
@@ -45,6 +50,19 @@ _HOMES = {
         "assert_same_audio",
         "snr_db",
     ),
+    "rawmedia.testing.fake_acs": (
+        "AcsMessages",
+        "FakeAcs",
+    ),
+    "rawmedia.testing.fake_sockets": (
+        "FakeSocket",
+        "socket_pair",
+    ),
+    "rawmedia.testing.fake_twilio": (
+        "FakeTwilio",
+        "TwilioMessages",
+    ),
+    "rawmedia.testing.flaky": ("FlakyTranslator",),
     "rawmedia.testing.legs": (
         "FakeLeg",
         "Lost",
@@ -76,6 +94,10 @@ _HOMES = {
         "speech_like",
         "tone",
     ),
+    "rawmedia.testing.spoken_text": (
+        "SpokenText",
+        "spoken",
+    ),
     "rawmedia.testing.translators": (
         "EchoTranslator",
         "ScriptedTranslator",
@@ -85,12 +107,17 @@ _HOMES = {
 __getattr__, __dir__ = lazy_names(globals(), _HOMES)
 
 __all__ = [
+    "AcsMessages",
     "AudioDiffersError",
     "CallHappening",
     "EchoTranslator",
+    "FakeAcs",
     "FakeCall",
     "FakeLeg",
     "FakeParty",
+    "FakeSocket",
+    "FakeTwilio",
+    "FlakyTranslator",
     "GilbertElliott",
     "HangsUp",
     "LossyLink",
@@ -105,6 +132,8 @@ __all__ = [
     "ScriptedTranslation",
     "ScriptedTranslator",
     "ScriptedUtterance",
+    "SpokenText",
+    "TwilioMessages",
     "VirtualClock",
     "assert_no_gap",
     "assert_said",
@@ -114,6 +143,8 @@ __all__ = [
     "noise",
     "silence",
     "snr_db",
+    "socket_pair",
     "speech_like",
+    "spoken",
     "tone",
 ]

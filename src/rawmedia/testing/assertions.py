@@ -113,7 +113,8 @@ def assert_no_gap(frames: Iterable[AudioFrame], *, within_ms: float = 0.0) -> No
             problems.append((other.start_ms, account))
     if problems:
         missing_ms = sum(end_ms - start_ms for start_ms, end_ms in holes)
-        lines = [f"{missing_ms:.1f} ms of audio missing, in {len(holes)} places"]
+        places = "1 place" if len(holes) == 1 else f"{len(holes)} places"
+        lines = [f"{missing_ms:.1f} ms of audio missing, in {places}"]
         lines += [account for _, account in sorted(problems)[:_MAX_NAMED]]
         if len(problems) > _MAX_NAMED:
             lines.append(f"  and {len(problems) - _MAX_NAMED} more")

@@ -46,8 +46,11 @@ class FrameQueue:
 
     def put(self, frame: AudioFrame) -> None:
         """Add a frame; of a last one that is shorter, the rest is silence."""
-        data = bytes(frame)
-        self._waiting.append(data + self._silence[len(data) :])
+        data, silence = bytes(frame), self._silence
+        if len(data) < len(silence):
+            data += silence[len(data) :]
+        # Most of a call is silence for each who hears, and a recording holds it once.
+        self._waiting.append(silence if data == silence else data)
         if len(self._waiting) > _MAX_WAITING:
             self._waiting.popleft()
             self.skipped += 1

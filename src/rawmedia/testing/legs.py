@@ -27,6 +27,7 @@ from rawmedia.streams.outbound import OutboundAudioStream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rawmedia.audio.pcm import PCMBytes
     from rawmedia.streams.clock import Clock
 
 
@@ -218,8 +219,8 @@ class FakeLeg(CallLeg):
 
 def converted(
     audio: AudioFrame | npt.NDArray[Any] | str | os.PathLike[str], format: AudioFormat
-) -> bytes:
-    """All of a piece of audio as interleaved int16 of a format.
+) -> PCMBytes:
+    """All of a piece of audio as interleaved int16 of a format; of a frame in it, no copy.
 
     Args:
         audio: A frame of any format, int16 samples in ``format``, or the path of a file.
@@ -236,6 +237,8 @@ def converted(
         with AudioFileReader(audio) as reader:
             converter = FormatConverter(reader.format, format)
             return b"".join([*map(converter.push, reader), converter.flush()])
+    if isinstance(audio, AudioFrame) and audio.format == format:
+        return audio.data
     frame = audio if isinstance(audio, AudioFrame) else AudioFrame(audio, format)
     converter = FormatConverter(frame.format, format)
     return converter.push(frame) + converter.flush()

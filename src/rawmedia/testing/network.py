@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from math import inf
+from math import inf, log
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
@@ -230,7 +230,8 @@ class LossyLink(Generic[T]):
         luck = self._luck
         # Every stream is drawn from at every packet, whatever becomes of it: so one setting
         # does not change what another does.
-        extra_ms = luck.jitter.expovariate(1.0) * self._jitter_ms
+        # The first is `expovariate(1.0)`, written out where every packet passes.
+        extra_ms = -log(1.0 - luck.jitter.random()) * self._jitter_ms
         held_back = luck.reordering.random() < self._reorder
         back_ms = luck.reordering.random() * self._reorder_ms
         copied = luck.copying.random() < self._duplicate
@@ -238,8 +239,11 @@ class LossyLink(Generic[T]):
         if self._is_lost(sent_ms):
             self._lost += 1
             return
-        arrival_ms = max(sent_ms + self._delay_ms + extra_ms, self._tail_ms)
-        arrival_ms = self._after_spikes(arrival_ms)
+        arrival_ms = sent_ms + self._delay_ms + extra_ms
+        if arrival_ms < self._tail_ms:
+            arrival_ms = self._tail_ms
+        if self._spikes:
+            arrival_ms = self._after_spikes(arrival_ms)
         self._tail_ms = arrival_ms
         if held_back:
             self._reordered += 1
@@ -278,7 +282,9 @@ class LossyLink(Generic[T]):
         if burst is not None:
             self._bad = change >= burst.leave if self._bad else change < burst.enter
             lost = chance < (burst.loss_bad if self._bad else burst.loss_good) or lost
-        return lost or any(start <= sent_ms < end for start, end in self._outages)
+        if lost or not self._outages:
+            return lost
+        return any(start <= sent_ms < end for start, end in self._outages)
 
     def _after_spikes(self, arrival_ms: float) -> float:
         for start_ms, end_ms in self._spikes:

@@ -13,13 +13,14 @@ from rawmedia.errors import ConfigurationError
 from rawmedia.testing.call_path import require_whole_frames
 from rawmedia.testing.legs import Lost, converted
 from rawmedia.testing.script import ScriptedUtterance
-from rawmedia.testing.spoken import SpokenText
+from rawmedia.testing.spoken_text import SpokenText
 from rawmedia.wire.telephone_event import key_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from rawmedia.audio.pcm import PCMBytes
     from rawmedia.testing.legs import Said
     from rawmedia.testing.network import LossyLink
     from rawmedia.translators.events import WordTiming
@@ -330,7 +331,7 @@ class _Piece:
     """Something that is being said."""
 
     text: str
-    data: bytes
+    data: PCMBytes
     samples: int
     words: tuple[WordTiming, ...] = ()
     start: int = 0

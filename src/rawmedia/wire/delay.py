@@ -126,8 +126,8 @@ class DelayEstimator:
         ranked, order = self._ranked, self._order
         insort(ranked, transit_ms)
         order.append((now_ms, transit_ms))
-        size = len(ranked)
-        while size > SETTLED_SAMPLES and (order[0][0] < now_ms - WINDOW_MS or size > MAX_SAMPLES):
+        size, oldest_ms = len(ranked), now_ms - WINDOW_MS
+        while size > SETTLED_SAMPLES and (order[0][0] < oldest_ms or size > MAX_SAMPLES):
             del ranked[bisect_left(ranked, order.popleft()[1])]
             size -= 1
         if transit_ms < self._lowest_ms:
@@ -141,10 +141,13 @@ class DelayEstimator:
         share = self._late_share
         # So many late packets are no news: as many as a full window may have. Before it is full,
         # a burst would otherwise weigh more the younger the call is.
-        usual = min(size * _EARLY_SHARE, share * WINDOW_MS / packet_ms)
+        usual, early = share * WINDOW_MS / packet_ms, size * _EARLY_SHARE
+        if early < usual:
+            usual = early
+        late = size * share
         self.baseline_ms = ranked[0]
         self.median_ms = ranked[size // 2]
-        self.quantile_ms = ranked[size - 1 - int(max(size * share, usual))]
+        self.quantile_ms = ranked[size - 1 - int(late if late > usual else usual)]
 
     def _end_block(self) -> None:
         """Forget what was before the block where it was another path; begin the next."""

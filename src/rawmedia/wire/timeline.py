@@ -126,7 +126,9 @@ class Timeline:
     def mark(self, number: int) -> None:
         """Remember that a packet of that number came."""
         seen = self._seen
-        if number > self._highest:
+        if number == self._highest + 1:
+            self._highest = number
+        elif number > self._highest:
             for between in range(self._highest + 1, number):
                 seen[between & _HISTORY - 1] = 0
             self._highest = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -366,6 +367,27 @@ class ForgetsWhatItHeard(Reported):
 class HearsTheFuture(Reported):
     def reported(self, report: Any) -> list[Any]:
         return [Heard(1e6)] if isinstance(report, Heard) else [report]
+
+
+@breaks_hearing("what_is_heard_is_told_often")
+class SaysNothingOfWhatItHeard(Reported):
+    def reported(self, report: Any) -> list[Any]:
+        return [] if isinstance(report, Heard) else [report]
+
+
+@breaks_hearing("what_is_heard_is_told_often")
+class SpeaksOnlyAtTheEnd(Reported):
+    def reported(self, report: Any) -> list[Any]:
+        seldom = isinstance(report, Heard) and report.position_ms < 3_000
+        return [] if seldom else [report]
+
+
+@breaks_hearing("nothing_is_told_of_what_was_not_heard")
+class ListensAhead(Reported):
+    def reported(self, report: Any) -> list[Any]:
+        if isinstance(report, Recognition):
+            return [replace(report, heard_ms=report.span.end_ms + 500)]
+        return [report]
 
 
 @breaks_hearing("what_is_settled_is_not_reported_later")

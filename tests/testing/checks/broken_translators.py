@@ -12,6 +12,7 @@ from conformance_kit import Breaches, scripted
 from rawmedia.audio.format import SPEECH, TELEPHONY
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.errors import (
+    EngineFailedError,
     FormatMismatchError,
     PayloadError,
     TranslatorClosedError,
@@ -214,6 +215,13 @@ def sorts_words_by_length(event: Any) -> Iterable[Any]:
     return (event,)
 
 
+@breaks_events("unknown_words_stand_in_a_translation")
+def leaves_unknown_words_out(event: Any) -> Iterable[Any]:
+    if isinstance(event, FinalTranslation):
+        return (replace(event, untranslated=("zxqvjk",)),)
+    return (event,)
+
+
 @breaks_events("languages_are_named_as_requested")
 def names_languages_its_own_way(event: Any) -> Iterable[Any]:
     if isinstance(event, FinalTranslation):
@@ -333,6 +341,13 @@ class ServesTheLastFirst(Wrapped):
         for _ in range(100 - self.waiting):
             await asyncio.sleep(0)
         await super().send(frame)
+
+
+@breaks_by("a_send_with_room_does_not_wait")
+class HearsInRealTime(Wrapped):
+    async def send(self, frame: AudioFrame) -> None:
+        await super().send(frame)
+        await self.clock.sleep_until(self.clock.now() + frame.duration_ms / 1000)
 
 
 @breaks_by("a_cancelled_send_takes_nothing")
@@ -729,3 +744,36 @@ class HangsWhenItFails(Wrapped):
                 yield event
         except TranslatorError:
             await asyncio.Event().wait()
+
+
+class Unreachable(Wrapper):
+    """Its service can't be reached."""
+
+    async def open(self, request: TranslationRequest) -> Wrapped:
+        raise EngineFailedError("engine", "nobody answers")
+
+
+def unreachable(clock: Clock) -> Translator:
+    """It keeps its promises: it says so."""
+    return Unreachable(clock, Wrapped)
+
+
+class _RaisesWhatItGot(Wrapper):
+    async def open(self, request: TranslationRequest) -> Wrapped:
+        raise ConnectionRefusedError
+
+
+class _ConnectsOnBehind(Unreachable):
+    async def open(self, request: TranslationRequest) -> Wrapped:
+        self.connecting = asyncio.create_task(asyncio.sleep(3_600), name="connecting")
+        return await super().open(request)
+
+
+@FAILING_BREACHES.of("an_engine_that_can_not_be_opened_says_so")
+def raises_what_it_got(clock: Clock) -> Translator:
+    return _RaisesWhatItGot(clock, Wrapped)
+
+
+@FAILING_BREACHES.of("an_engine_that_can_not_be_opened_says_so")
+def connects_on_behind(clock: Clock) -> Translator:
+    return _ConnectsOnBehind(clock, Wrapped)

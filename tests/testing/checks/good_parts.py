@@ -50,7 +50,7 @@ class GoodRecognizer:
             yield Heard(end, end)
 
     def partial(self, span: TimeSpan) -> Recognition:
-        return Recognition("said", span, is_final=False)
+        return Recognition("said", span, is_final=False, heard_ms=span.end_ms)
 
     def final(self, number: int, span: TimeSpan) -> Recognition:
         middle = (span.start_ms + span.end_ms) / 2
@@ -58,7 +58,7 @@ class GoodRecognizer:
             WordTiming("said", TimeSpan(span.start_ms, middle)),
             WordTiming(str(number), TimeSpan(middle, span.end_ms)),
         )
-        return Recognition(f"said {number}", span, is_final=True, words=words)
+        return Recognition(f"said {number}", span, is_final=True, words=words, heard_ms=span.end_ms)
 
 
 class GoodTextTranslator:

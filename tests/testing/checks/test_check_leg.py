@@ -87,3 +87,19 @@ def test_a_leg_that_fails_while_it_is_carried_says_so_at_the_end() -> None:
 
     with pytest.raises(StreamFailedError):
         clock.run(main())
+
+
+class GroupingLeg(TalkingLeg):
+    """Its ways in and out are tasks of a group, as an adapter's are."""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(super().run())
+
+
+def test_a_failure_may_come_in_the_group_of_its_tasks() -> None:
+    """A `TaskGroup` wraps what its tasks raise, and breaks no promise by it."""
+    clock = VirtualClock()
+    check = "a_failure_reaches_whoever_waits"
+    report = clock.run(check_leg(legs(GroupingLeg)(clock), only=check))
+    assert report.passed == (check,)

@@ -6,7 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from broken_translators import FAILING_BREACHES, TRANSLATOR_BREACHES, crashing, echo, no_progress
+from broken_translators import (
+    FAILING_BREACHES,
+    TRANSLATOR_BREACHES,
+    crashing,
+    echo,
+    no_progress,
+    unreachable,
+)
 from conformance_kit import Breach, require_caught, script, scripted
 from good_parts import GoodRecognizer, GoodSynthesizer, GoodTextTranslator
 
@@ -51,10 +58,12 @@ def ten_lines(clock: Clock) -> Translator:
         async for frame in frames:
             span = TimeSpan(frame.start_ms, frame.end_ms)
             name, words = f"n{number}", (WordTiming("frame", span),)
-            texts = dict.fromkeys(request.target_languages, f"marco {number}")
+            texts = dict.fromkeys(request.target_languages, f"frame {number}")
             if request.partials:
                 yield PartialTranslation(name, 0, "frame", "en", span, {}, words)
-            yield FinalTranslation(name, 1, f"frame {number}", "en", span, texts, words)
+            yield FinalTranslation(
+                name, 1, f"frame {number}", "en", span, texts, words, untranslated=("frame",)
+            )
             yield UtteranceEnded(name, span)
             yield Usage(audio_ms=frame.duration_ms)
             number += 1
@@ -88,6 +97,8 @@ def report_of(make: Make) -> Report:
     )
 
 
+UNOPENED = "an_engine_that_can_not_be_opened_says_so"
+FAILING_CHECKS = sorted(FAILING_BREACHES.checks)
 OURS: tuple[Make, ...] = (scripted, echo, ten_lines, cascade, resilient, several_formats)
 
 
@@ -100,9 +111,23 @@ def test_our_translators_keep_every_promise(make: Make) -> None:
 
 def test_no_promise_goes_unchecked_by_all_of_them() -> None:
     """A check that is skipped for every engine would never have been seen to pass."""
-    assert set.union(*(set(report_of(make).passed) for make in OURS)) == set(
-        TRANSLATOR_CHECKS.names
+    passed = set.union(*(set(report_of(make).passed) for make in OURS))
+    assert set(TRANSLATOR_CHECKS.names) - passed == {UNOPENED}
+
+
+@pytest.mark.parametrize("check", FAILING_CHECKS)
+def test_an_engine_may_fail_before_it_is_opened(check: str) -> None:
+    """What becomes of a failing translation can't be seen where none was opened."""
+    clock = VirtualClock()
+    report = clock.run(
+        check_translator(
+            lambda: scripted(clock), clock=clock, failing=lambda: unreachable(clock), only=check
+        )
     )
+    if check == UNOPENED:
+        assert report.passed == (check,)
+    else:
+        assert "nobody answers" in report.skipped[check]
 
 
 @pytest.mark.parametrize("breach", TRANSLATOR_BREACHES.params())

@@ -1,4 +1,4 @@
-"""Conformance checks: whether your translator, leg, codec, clock or part keeps its protocol's promises.
+"""Conformance checks: whether your translator, leg, codec, dialect, clock or part keeps its protocol's promises.
 
 Each ``check_...`` is an async function that needs no test framework. It raises a
 `BrokenPromiseError` that says which promise was broken, how to see it and where it is
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rawmedia.testing.checks.check import Check, CheckList, Report
     from rawmedia.testing.checks.clock import CLOCK_CHECKS, check_clock
     from rawmedia.testing.checks.codec import CODEC_CHECKS, check_codec
+    from rawmedia.testing.checks.dialect import DIALECT_CHECKS, check_dialect
     from rawmedia.testing.checks.leg import LEG_CHECKS, carried, check_leg
     from rawmedia.testing.checks.recognizer import RECOGNIZER_CHECKS, check_recognizer
     from rawmedia.testing.checks.synthesizer import SYNTHESIZER_CHECKS, check_synthesizer
@@ -32,6 +33,7 @@ _HOMES = {
     "rawmedia.testing.checks.check": ("Check", "CheckList", "Report"),
     "rawmedia.testing.checks.clock": ("CLOCK_CHECKS", "check_clock"),
     "rawmedia.testing.checks.codec": ("CODEC_CHECKS", "check_codec"),
+    "rawmedia.testing.checks.dialect": ("DIALECT_CHECKS", "check_dialect"),
     "rawmedia.testing.checks.leg": ("LEG_CHECKS", "carried", "check_leg"),
     "rawmedia.testing.checks.recognizer": ("RECOGNIZER_CHECKS", "check_recognizer"),
     "rawmedia.testing.checks.synthesizer": ("SYNTHESIZER_CHECKS", "check_synthesizer"),
@@ -44,6 +46,7 @@ __getattr__, __dir__ = lazy_names(globals(), _HOMES)
 __all__ = [
     "CLOCK_CHECKS",
     "CODEC_CHECKS",
+    "DIALECT_CHECKS",
     "LEG_CHECKS",
     "RECOGNIZER_CHECKS",
     "SYNTHESIZER_CHECKS",
@@ -56,6 +59,7 @@ __all__ = [
     "carried",
     "check_clock",
     "check_codec",
+    "check_dialect",
     "check_leg",
     "check_recognizer",
     "check_synthesizer",

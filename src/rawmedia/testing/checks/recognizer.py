@@ -29,6 +29,8 @@ _STRANGE_FORMATS = (AudioFormat(11_025), AudioFormat(44_100, 2))
 _TOLERANCE_MS = 1.0
 _AHEAD_MS = 3_000.0
 """What a recogniser may have taken beyond what it says it has heard."""
+_SELDOM_MS = 1_000.0
+"""Several times a second is less, also where a machine is busy."""
 _UNREAD_MS = 120_000.0
 
 RECOGNIZER_CHECKS: CheckList[RecognizerTrial] = CheckList()
@@ -229,6 +231,46 @@ async def what_is_heard_only_goes_forward(trial: RecognizerTrial) -> None:
             position_ms, settled_ms = report.position_ms, report.settled_ms or settled_ms
     if not position_ms:
         skip("it does not say how far it has heard")
+
+
+@RECOGNIZER_CHECKS.promise(
+    "While frames come Heard is reported several times a second.", f"{PARTS}.Heard"
+)
+async def what_is_heard_is_told_often(trial: RecognizerTrial) -> None:
+    """What was handed out and not heard is pending, and bounds what is sent."""
+    before_ms = trial.frames[0].start_ms
+    for report in await trial.reports():
+        if isinstance(report, Heard):
+            require(
+                report.position_ms - before_ms <= _SELDOM_MS,
+                f"it said that it had heard {before_ms:g} ms, and nothing before {report.position_ms:g}.",
+            )
+            before_ms = max(before_ms, report.position_ms)
+    end_ms = trial.frames[-1].end_ms
+    require(
+        end_ms - before_ms <= _SELDOM_MS,
+        f"it was given {end_ms:g} ms, and the last that it said to have heard was {before_ms:g}.",
+    )
+
+
+@RECOGNIZER_CHECKS.promise(
+    "heard_ms is how far it had listened, so not beyond what was handed out.",
+    f"{PARTS}.Recognition.heard_ms",
+)
+async def nothing_is_told_of_what_was_not_heard(trial: RecognizerTrial) -> None:
+    """What an engine took for an utterance is computed from it."""
+    source, told = Source(trial.frames), False
+    async with closed(trial.factory().recognize(source, trial.language)) as reports:
+        async for report in reports:
+            if isinstance(report, Recognition) and report.heard_ms is not None:
+                told = True
+                require(
+                    report.heard_ms <= source.taken_ms + _TOLERANCE_MS,
+                    f"it had been given {source.taken_ms:g} ms, and said of {report.text!r} that it had "
+                    f"listened to {report.heard_ms:g}.",
+                )
+    if not told:
+        skip("it does not say how far it had listened")
 
 
 @RECOGNIZER_CHECKS.promise(

@@ -161,6 +161,24 @@ async def words_lie_in_order_in_their_span(trial: TranslatorTrial) -> None:
 
 
 @EVENT_CHECKS.promise(
+    "Words that the engine did not know stand in a translation as they were.",
+    f"{_EVENTS}.FinalTranslation.untranslated",
+)
+async def unknown_words_stand_in_a_translation(trial: TranslatorTrial) -> None:
+    """A reader is shown which words to doubt."""
+    told = False
+    for final in await trial.finals():
+        for word in final.untranslated:
+            told = True
+            require(
+                any(word in text for text in final.translations.values()),
+                f"{word!r} was said to be unknown, and is in none of {dict(final.translations)}.",
+            )
+    if not told:
+        skip("the engine told of no unknown words")
+
+
+@EVENT_CHECKS.promise(
     "Events name target languages as the request does, and none that it does not ask for.",
     f"{_EVENTS}.FinalTranslation.translations",
 )

@@ -33,6 +33,9 @@ _STRANGE_FORMATS = (AudioFormat(11_025), AudioFormat(44_100, 2), AudioFormat(8_0
 _MAX_PENDING_MS = 1_000.0
 _LITTLE_PENDING_MS = 500.0
 """So little that a send comes to wait; recognisers say only some times a second what they have heard."""
+_MOST_PENDING_MS = 60_000.0
+"""What a request can ask for."""
+_SPARE_MS = 100.0
 _UNREAD_MS = 180_000.0
 """How much is sent to a translation that nobody reads before it counts as one that drops or waits."""
 _LONG_FRAME_MS = 100.0
@@ -105,6 +108,27 @@ async def positions_are_media_time(trial: TranslatorTrial) -> None:
         events = await trial.finish(translation, frames)
     if not require_inside(events, frames[0].start_ms, frames[-1].end_ms):
         skip(f"nothing was understood of the audio when it began at {_LATE_START_MS:g} ms")
+
+
+@SENDING_CHECKS.promise(
+    "A send returns at once while no more than max_pending_ms is unprocessed.", _SEND
+)
+async def a_send_with_room_does_not_wait(trial: TranslatorTrial) -> None:
+    """A leg is read as audio comes; what waits for the engine waits here, not there."""
+    whole_ms = trial.frames[-1].end_ms - trial.frames[0].start_ms
+    async with trial.opened(
+        max_pending_ms=min(_MOST_PENDING_MS, whole_ms + _SPARE_MS)
+    ) as translation:
+        before_s = trial.clock.now()
+        for frame in trial.frames:
+            if frame.end_ms - trial.frames[0].start_ms > _MOST_PENDING_MS:
+                break
+            await trial.within(translation.send(frame), "send() with room")
+        waited_s = trial.clock.now() - before_s
+        require(
+            waited_s <= _GRACE_S,
+            f"{whole_ms:g} ms of audio were sent, as much may be pending, and that took {waited_s:g} s.",
+        )
 
 
 @SENDING_CHECKS.promise("Concurrent sends are served in order.", _SEND)

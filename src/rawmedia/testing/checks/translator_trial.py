@@ -95,6 +95,12 @@ class TranslatorTrial:
         """
         request = self.changed(**changes)
         translation = await self.within((translator or self.factory()).open(request), "open()")
+        async with self.closing(translation):
+            yield translation
+
+    @asynccontextmanager
+    async def closing(self, translation: Translation) -> AsyncIterator[Translation]:
+        """Close a translation after the block."""
         try:
             yield translation
         except BaseException:
@@ -123,7 +129,9 @@ class TranslatorTrial:
                     await translation.send(frame)
                     break
                 except TranslatorOverloadedError:
-                    continue  # whoever waits for all this has patience
+                    # Whoever waits for all this has patience, but one that refuses without
+                    # waiting must not keep the limit of time from being noticed.
+                    await asyncio.sleep(0)
 
     async def read(self, translation: Translation) -> list[TranslationEvent]:
         """All events, to the end."""
