@@ -269,9 +269,10 @@ def test_no_span_ends_past_the_audio_of_a_call_that_is_cut_in_mid_speech(
     length: int, cut: list[int]
 ) -> None:
     """Silence is put after it, so that the endpointer hears the end; nobody said that."""
-    scene = Scene([(0, 7, length)], end=length)
-    reports = scene.listen(Listener(WaveringDecoder(), LoudnessEndpointer()), cut)
-    assert all(each["end"] <= length for each in utterances(reports))
+    end = 500 * MS + length
+    scene = Scene([(0, 0, 500 * MS), (500 * MS, 7, length)], end=end)
+    reports = scene.listen(Listener(WaveringDecoder(), DeafEndpointer()), cut)
+    assert all(each["end"] <= end for each in utterances(reports))
     assert finals(reports)
 
 
