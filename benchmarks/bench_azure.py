@@ -6,7 +6,8 @@ frames at the speed of speech, and reads text and speech. The bare program is th
 can write: a push stream and callbacks that look at what came; it would survive no fault.
 
 Speech carries the moment at which the emulator made it, so the latency of its first sample is
-measured over both processes (the system's monotonic clock is one for all).
+measured over both processes (the system's monotonic clock is one for all). At the end each is
+stopped in the middle of a sentence, one after the other.
 
 Run with ``python benchmarks/bench_azure.py [translations] [seconds]``.
 """
@@ -125,9 +126,13 @@ async def ours(host: str, count: int, seconds: int, *, low_latency: bool) -> dic
             await translation.send(placed)
     spent = time.process_time() - spent
     rss_kb = _rss_kb()
-    await asyncio.gather(*(each.aclose() for each in translations))
+    stops = []
+    for translation in translations:
+        before = time.monotonic()
+        await translation.aclose()
+        stops.append((time.monotonic() - before) * 1_000)
     await asyncio.gather(*reading)
-    return {"cpu_s": spent, "rss_kb": rss_kb, "latencies": latencies}
+    return {"cpu_s": spent, "rss_kb": rss_kb, "latencies": latencies, "stops": stops}
 
 
 async def bare(host: str, count: int, seconds: int, *, low_latency: bool) -> dict[str, Any]:
@@ -171,9 +176,12 @@ async def bare(host: str, count: int, seconds: int, *, low_latency: bool) -> dic
             stream.write(data)
     spent = time.process_time() - spent
     rss_kb = _rss_kb()
+    stops = []
     for recognizer, _ in running:
+        before = time.monotonic()
         recognizer.stop_continuous_recognition_async().get()
-    return {"cpu_s": spent, "rss_kb": rss_kb, "latencies": latencies}
+        stops.append((time.monotonic() - before) * 1_000)
+    return {"cpu_s": spent, "rss_kb": rss_kb, "latencies": latencies, "stops": stops}
 
 
 def _rss_kb() -> int:
@@ -192,6 +200,7 @@ class Runs:
         self.spent_s = 0.0
         self.rss_kb: dict[str, list[int]] = {}
         self.latencies: dict[str, list[float]] = {}
+        self.stops: dict[str, list[float]] = {}
 
     def run(self, program: str, *, low_latency: bool = False, count: int | None = None) -> None:
         """Run one to its end."""
@@ -206,6 +215,7 @@ class Runs:
         self.spent_s += told["cpu_s"]
         self.rss_kb.setdefault(name, []).append(told["rss_kb"])
         self.latencies.setdefault(name, []).extend(told["latencies"])
+        self.stops.setdefault(name, []).extend(told["stops"])
 
 
 def main(count: int, seconds: int) -> None:
@@ -232,11 +242,15 @@ def main(count: int, seconds: int) -> None:
                 few.run(name)
                 few.run(name, low_latency=True)
         for title, each in ((f"{count} at once", runs), ("5 at once", few)):
-            print(f"\n{title}: first sample after it was made, ms; memory of the process, MB")
+            print(f"\n{title}: first sample after it was made; memory of the process; a stop")
             for name, values in each.latencies.items():
                 p50, p95 = np.percentile(values, [50, 95])
                 rss = statistics.median(each.rss_kb[name]) / 1_024
-                print(f"{name:24} P50 {p50:6.1f}  P95 {p95:6.1f}  ({len(values)})  {rss:6.0f} MB")
+                stop, slowest = np.percentile(each.stops[name], [50, 100])
+                print(
+                    f"{name:24} P50 {p50:6.1f}  P95 {p95:6.1f} ms  ({len(values)})  {rss:6.0f} MB"
+                    f"  P50 {stop:6.1f}  most {slowest:6.1f} ms"
+                )
     finally:
         service.stdin.close()
         service.wait()

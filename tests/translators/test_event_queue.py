@@ -6,6 +6,8 @@ import asyncio
 import traceback
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.frame import AudioFrame
@@ -301,5 +303,106 @@ def test_closing_after_a_failure_hides_it() -> None:
         queue.close()
         with pytest.raises(StopAsyncIteration):
             await anext(queue)
+
+    asyncio.run(main())
+
+
+@given(st.lists(st.sampled_from(["put", "read", "willing", "unwilling", "yield"]), max_size=60))
+def test_events_come_once_and_in_order_whether_the_reader_or_the_taker_has_them(
+    steps: list[str],
+) -> None:
+    """A taker is the short way; which way was open must not be heard."""
+
+    async def main() -> None:
+        queue = EventQueue(1_000, 1_000)
+        willing = True
+        got: list[TranslationEvent] = []
+
+        def take(event: TranslationEvent) -> bool:
+            if willing:
+                got.append(event)
+            return willing
+
+        async def read() -> None:
+            got.append(await anext(queue))
+
+        queue.taker = take
+        sent: list[TranslationEvent] = []
+        readers: list[asyncio.Task[None]] = []
+        for step in steps:
+            match step:
+                case "put":
+                    sent.append(final(f"u{len(sent)}"))
+                    queue.put(sent[-1])
+                case "read":
+                    if all(reader.done() for reader in readers):
+                        readers.append(asyncio.create_task(read()))
+                case "yield":
+                    await settle()
+                case _:
+                    willing = step == "willing"
+        await settle()
+        for reader in readers:
+            reader.cancel()
+        await settle()
+        queue.taker = None
+        queue.end()
+        got += [event async for event in queue]
+        assert got == sent
+
+    asyncio.run(main())
+
+
+def test_a_taker_is_asked_only_while_the_reader_waits_and_nothing_else_does() -> None:
+    """A reader who is busy with an event, or behind, must have those after it later."""
+
+    async def main() -> None:
+        queue = EventQueue(10, 1_000)
+        asked: list[TranslationEvent] = []
+
+        def take(event: TranslationEvent) -> bool:
+            asked.append(event)
+            return event != final("u2")
+
+        queue.taker = take
+        queue.put(final("u0"))
+        assert not asked, "there is no reader"
+        assert await anext(queue) == final("u0")
+        reading = asyncio.ensure_future(anext(queue))
+        await settle()
+        queue.put(final("u1"))
+        queue.put(final("u2"))
+        queue.put(final("u3"))
+        assert asked == [final("u1"), final("u2")], "the third comes after what was left"
+        assert await reading == final("u2")
+        assert await anext(queue) == final("u3")
+
+    asyncio.run(main())
+
+
+def test_speech_that_is_taken_is_not_waiting_and_silenced_speech_is_not_offered() -> None:
+    """The way that speech goes changes neither the bound nor what an interrupt does."""
+
+    async def main() -> None:
+        queue = EventQueue(10, 100)
+        taken: list[TranslationEvent] = []
+
+        def take(event: TranslationEvent) -> bool:
+            taken.append(event)
+            return True
+
+        queue.taker = take
+        reading = asyncio.ensure_future(anext(queue, None))
+        await settle()
+        for _ in range(20):
+            queue.put(spoken("u1"))
+        assert queue.has_room
+        queue.interrupt()
+        queue.put(spoken("u1"))
+        queue.put(ended("u1"))
+        assert taken == [spoken("u1")] * 20 + [ended("u1")]
+        assert queue.interrupted_ms == 20
+        queue.close()
+        assert await reading is None
 
     asyncio.run(main())

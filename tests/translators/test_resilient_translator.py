@@ -489,6 +489,26 @@ async def overload() -> None:
     raise TranslatorOverloadedError("engine", 1.0)
 
 
+def test_whoever_closes_in_mid_sentence_does_not_ask_for_the_rest() -> None:
+    """An engine that was told of the end waits for its last answer, and takes seconds to stop."""
+    asked: list[str] = []
+    clock = VirtualClock()
+
+    async def ended() -> None:
+        asked.append("end_input")
+
+    async def main() -> None:
+        engines = Engines(clock, {"end_input": ended})
+        translation = await ResilientTranslator(engines, clock=clock).open(REQUEST)
+        await translation.send(loud(0))
+        await clock.sleep_until(1.0)
+        await translation.aclose()
+        assert len(engines.opened) == 1
+
+    clock.run(main())
+    assert not asked
+
+
 @pytest.mark.parametrize("verb", ["open", "run", "send", "end_input", "aclose"])
 @pytest.mark.parametrize("act", [explode, cancel_itself, hang])
 def test_an_engine_that_breaks_every_rule_at_any_verb_is_survived(

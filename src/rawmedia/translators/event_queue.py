@@ -15,6 +15,7 @@ from rawmedia.translators.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rawmedia.errors import TranslatorError
@@ -46,6 +47,9 @@ class EventQueue:
         self._failure: TranslatorError | None = None
         self._traceback: TracebackType | None = None
         self._changed = asyncio.Event()
+        self._awaited = False  # whether the reader is here and has nothing else to do
+        self.taker: Callable[[TranslationEvent], bool] | None = None
+        """Takes events in place of the reader while he waits, without a task in between; False leaves one to him."""
         self.interrupted_ms = 0.0
         """Speech that interrupts dropped."""
 
@@ -66,21 +70,31 @@ class EventQueue:
         if self._ended:
             return
         match event:
-            case Progress():
-                if self._events and isinstance(self._events[-1], Progress):
-                    self._events.pop()
             case TranslatedAudio():
                 self.begin(event.utterance_id)
                 if self._open[event.utterance_id]:
                     self.interrupted_ms += event.frame.duration_ms
                     return
-                self._audio_ms += event.frame.duration_ms
             case UtteranceEnded():
                 self._open.pop(event.utterance_id, None)
-            case TranslatorWarning() | Usage():
+            case Progress() | TranslatorWarning() | Usage():
                 pass
             case _:
                 self.begin(event.utterance_id)
+        if not self._events and self._awaited and self.taker is not None and self.taker(event):
+            return
+        self._queue(event)
+
+    def _queue(self, event: TranslationEvent) -> None:
+        """Keep an event for the reader."""
+        match event:
+            case Progress():
+                if self._events and isinstance(self._events[-1], Progress):
+                    self._events.pop()
+            case TranslatedAudio():
+                self._audio_ms += event.frame.duration_ms
+            case _:
+                pass
         self._events.append(event)
         self._wake()
 
@@ -132,7 +146,11 @@ class EventQueue:
                 raise self._failure.with_traceback(self._traceback)
             if self._ended:
                 raise StopAsyncIteration
-            await self._changed.wait()
+            self._awaited = True
+            try:
+                await self._changed.wait()
+            finally:
+                self._awaited = False
         event = self._events.popleft()
         if isinstance(event, TranslatedAudio):
             # Sums of floats leave a rest that an hour would add up.

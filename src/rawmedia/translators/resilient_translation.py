@@ -89,6 +89,8 @@ class ResilientTranslation(TranslationBase):
         self._translators = translator.engines
         self._config = translator.config
         self._activity = translator.activity
+        self._detector: ActivityDetector | None = None
+        self._speech = False
         self._machine = Resilience(
             translator.config,
             [_traits(engine.capabilities) for engine in self._translators],
@@ -184,21 +186,25 @@ class ResilientTranslation(TranslationBase):
 
     async def _take_in(self) -> None:
         """Take what was sent, see whether somebody speaks in it, and keep it for whoever is fed."""
-        detector: ActivityDetector | None = None
-        speech = False
         while (frame := await self._frames.get()) is not None:
-            if detector is None:
-                detector = self._activity(frame.format)
-            # A frame too short for a decision of its own is as the one before.
-            told = detector.push(frame.samples)
-            speech = any(told) if told else speech
-            self._machine.received(frame, speech=speech)
+            self._machine.received(frame, speech=self._hears(frame))
             _pulse(self._more)
             while self._machine.must_wait:
                 await self._room.wait()
             self._frames.release()
+        if self._closing:
+            return  # whoever closes wants no answer to the rest, which a session would wait for
         self._apply(self._machine.input_ended())
         _pulse(self._more)
+
+    def _hears(self, frame: AudioFrame) -> bool:
+        """Whether somebody speaks in a frame; one too short for a decision is as that before."""
+        if self._detector is None:
+            self._detector = self._activity(frame.format)
+        told = self._detector.push(frame.samples)
+        if told:
+            self._speech = any(told)
+        return self._speech
 
     async def _serve(self, running: _Running) -> None:
         """Open a session, feed and read it, and close it whatever happens."""
@@ -363,14 +369,14 @@ class ResilientTranslation(TranslationBase):
     def _apply(self, decisions: list[Decision]) -> None:
         """Carry decisions out; none of them waits."""
         _pulse(self._room)
-        if not decisions:
-            return
+        changed = False
         for decision in decisions:
             match decision:
                 case Deliver() | Warn():
                     self._events.put(decision.event)
+                    continue
                 case Suppress():
-                    pass
+                    continue
                 case Connect():
                     running = _Running(decision)
                     self._sessions[running.number] = running
@@ -387,8 +393,10 @@ class ResilientTranslation(TranslationBase):
                 case GiveUp():
                     self._fail(self._typed(decision.error))
                     self._end(decision.error)
-        _pulse(self._more)
-        self._set_timer()
+            changed = True
+        if changed:  # what is heard makes nothing due earlier
+            _pulse(self._more)
+            self._set_timer()
 
     def _dismiss(self, session: int) -> None:
         running = self._sessions.get(session)

@@ -21,6 +21,8 @@ from rawmedia.testing.azure_emulator import Abort, AzureSpeechEmulator, FailedSy
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from rawmedia.testing.azure_emulator.faults import Fault
+
 
 @dataclass
 class Service:
@@ -32,13 +34,38 @@ class Service:
     connections: int = 0
 
 
+_SILENT = FailedSynthesis(rate=0.01, times=None)
+FAULTS: dict[str, list[Fault]] = {
+    "none": [],
+    # Half of the minutes break a connection, and those that live long are ended.
+    "some": [
+        Abort(at_ms=60_000, every_ms=60_000, times=None, rate=0.5, measured="connection"),
+        Rotation(at_ms=110_000),
+        _SILENT,
+    ],
+    "some, seldom": [
+        Abort(at_ms=60_000, every_ms=60_000, times=None, rate=0.5, measured="connection"),
+        Rotation(at_ms=210_000),
+        _SILENT,
+    ],
+    # A connection lives 45 seconds, and shorter where a synthesis fails, so more than one a minute
+    # breaks; every tenth is rotated before.
+    "every minute": [
+        *(Rotation(at_ms=30_000, skip=skip, times=1) for skip in range(9, 200, 10)),
+        Abort(at_ms=45_000, times=None, measured="connection"),
+        _SILENT,
+    ],
+}
+"""What goes wrong, by name."""
+
+
 @asynccontextmanager
-async def numbered_service(rotation_s: float) -> AsyncIterator[Service]:
-    """Run it: half of the minutes break a connection, one synthesis in a hundred fails."""
+async def numbered_service(faults: str) -> AsyncIterator[Service]:
+    """Run it with some `FAULTS`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(__file__)),
-        str(rotation_s),
+        faults,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -56,14 +83,9 @@ async def numbered_service(rotation_s: float) -> AsyncIterator[Service]:
             await process.wait()
 
 
-async def _serve(rotation_s: float) -> None:
-    faults = [
-        Abort(at_ms=60_000, every_ms=60_000, times=None, rate=0.5, measured="connection"),
-        Rotation(at_ms=rotation_s * 1_000),
-        FailedSynthesis(rate=0.01, times=None),
-    ]
+async def _serve(faults: str) -> None:
     async with AzureSpeechEmulator(
-        faults=faults, seed=7, recognise=listener(), record_audio=False
+        faults=FAULTS[faults], seed=7, recognise=listener(), record_audio=False
     ) as emulator:
         print(emulator.host, flush=True)
         await asyncio.to_thread(sys.stdin.read)
@@ -72,4 +94,4 @@ async def _serve(rotation_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1])))
+    asyncio.run(_serve(sys.argv[1]))

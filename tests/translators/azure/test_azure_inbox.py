@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rawmedia.errors import EngineFailedError
 from rawmedia.translators.azure.inbox import Inbox
 from rawmedia.translators.azure.messages import Hypothesis, Message, Noticed, Phrase, Speech
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def hypothesis(number: int) -> Hypothesis:
@@ -130,6 +134,65 @@ def test_a_message_for_a_loop_that_is_closed_harms_nobody() -> None:
     inbox = asyncio.run(make())
     inbox.put(Noticed())
     inbox.close()
+
+
+@pytest.mark.parametrize("left", [0, 3, 9])
+def test_what_is_taken_on_the_way_and_what_is_left_come_in_order(left: int) -> None:
+    """The first that is left stops all after it, until whoever waits has read it."""
+
+    async def main() -> None:
+        inbox = Inbox("azure", max_speech_bytes=100)
+        taken: list[Message] = []
+
+        def take(message: Message) -> bool:
+            if message == hypothesis(left):
+                return False
+            taken.append(message)
+            return True
+
+        async with asyncio.timeout(5):
+            reading = asyncio.create_task(inbox.get(take))
+            await asyncio.sleep(0)
+            for number in range(10):
+                inbox.put(hypothesis(number))
+            assert await reading == hypothesis(left)
+            assert taken == [hypothesis(each) for each in range(left)]
+            reading = asyncio.create_task(inbox.get(take))
+            inbox.put(Speech(bytes(80)))
+            await _until(lambda: len(taken) == 10)
+            inbox.put(Speech(bytes(80)))
+            await _until(lambda: len(taken) == 11)
+            inbox.close()
+            with pytest.raises(EngineFailedError, match="stopped"):
+                await reading
+        assert taken[9:] == [Speech(bytes(80))] * 2
+
+    asyncio.run(main())
+
+
+def test_what_a_taker_raises_reaches_whoever_waits_and_loses_nothing() -> None:
+    """It runs in a callback of the event loop, where an exception would vanish."""
+
+    async def main() -> None:
+        inbox = Inbox("azure")
+
+        def take(_: Message) -> bool:
+            raise ZeroDivisionError
+
+        async with asyncio.timeout(5):
+            reading = asyncio.create_task(inbox.get(take))
+            await asyncio.sleep(0)
+            inbox.put(hypothesis(0))
+            with pytest.raises(ZeroDivisionError):
+                await reading
+            assert await inbox.get() == hypothesis(0)
+
+    asyncio.run(main())
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - no event tells it
+        await asyncio.sleep(0)
 
 
 async def _value(message: Message) -> Message:

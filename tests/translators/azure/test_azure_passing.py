@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from azure_kit import HELLO, NOISE, request, rest, send, translator, wait_for_recognizers
+from azure_kit import HELLO, NOISE, of, request, rest, send, translator, wait_for_recognizers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawmedia.audio.format import SPEECH, TELEPHONY
+from rawmedia.audio.format import SPEECH, TELEPHONY, AudioFormat
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import FormatMismatchError, PayloadError, TranslatorClosedError
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.testing.azure_emulator import Abort, AzureSpeechEmulator
-from rawmedia.translators.azure import passing
 from rawmedia.translators.azure.blocks import BlockWriter
 from rawmedia.translators.azure.gathered import Gathered
-from rawmedia.translators.azure.passing import PassingQueue
-from rawmedia.translators.events import FinalTranslation, Progress
+from rawmedia.translators.azure.passing import PassingQueue, PassingTranslation
+from rawmedia.translators.azure.session import AzureSession
+from rawmedia.translators.azure.translation import AzureTranslation
+from rawmedia.translators.events import (
+    FinalTranslation,
+    PartialTranslation,
+    Progress,
+    TranslatedAudio,
+    UtteranceEnded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rawmedia.translators.azure.translation import AzureTranslation
 
 
 @given(st.lists(st.tuples(st.binary(max_size=25), st.booleans()), max_size=30))
@@ -74,18 +79,25 @@ def test_frames_that_pass_a_queue_by_are_checked_as_those_that_do_not() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("shortly", [True, False])
-def test_either_way_gives_the_same(shortly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+WAYS = {
+    "audio": (PassingTranslation, "_open_session", None),
+    "messages": (AzureSession, "_hear_now", False),
+    "events": (PassingTranslation, "_hear_now", False),
+    "reports": (AzureTranslation, "_relay_now", False),
+}
+
+
+@pytest.mark.parametrize("long", [(), *((each,) for each in WAYS), tuple(WAYS)], ids=repr)
+def test_either_way_gives_the_same(long: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """The short one is only shorter: the same audio arrives, the same is said, also after a drop."""
-    if not shortly:
-        monkeypatch.setattr(
-            passing.PassingTranslation, "_open_session", lambda _: None, raising=True
-        )
+    for each in long:
+        owner, name, refusal = WAYS[each]
+        monkeypatch.setattr(owner, name, lambda *_, refusal=refusal: refusal)
 
     async def main() -> None:
         async with (
             AzureSpeechEmulator([HELLO], faults=[Abort(at_ms=1_200)]) as emulator,
-            await translator(emulator).open(request(speech=False)) as translation,
+            await translator(emulator).open(request()) as translation,
         ):
             for at in range(0, 3_000, 20):
                 await send(translation, 20, at)
@@ -99,6 +111,17 @@ def test_either_way_gives_the_same(shortly: bool, monkeypatch: pytest.MonkeyPatc
             assert emulator.received(second).tobytes() == sent[1_000 * 32 :]
         finals = [each for each in events if isinstance(each, FinalTranslation)]
         assert [each.span.start_ms for each in finals] == [100, 1_100]
+        for final in finals:
+            own = [
+                each for each in events if getattr(each, "utterance_id", "") == final.utterance_id
+            ]
+            assert [type(each) for each in own if not isinstance(each, PartialTranslation)] == [
+                FinalTranslation,
+                *[TranslatedAudio] * (len(of(own, TranslatedAudio))),
+                UtteranceEnded,
+            ]
+            spoken = of(own, TranslatedAudio)
+            assert sum(each.frame.samples_per_channel for each in spoken) == 200 * 16
         assert events[-1] == Progress(3_002)
         stats = translation.stats
         assert (stats.losses, stats.lost_samples, stats.settled_samples) == (1, 0, 48_032)
@@ -115,13 +138,14 @@ def test_what_is_gathered_is_what_was_taken(
     gathered = Gathered()
     assert gathered.take() is None
     assert gathered.duration_ms == 0
-    wanted = max(wanted, lengths[0] + 1)
-    start = data.draw(st.integers(0, 1_000))
-    first, *others = lengths
-    frame = AudioFrame(bytes(range(first)) * 2, SPEECH, start)
-    gathered.begin(frame, wanted)
-    sent, end = bytes(frame), frame.end
-    for length in others:
+    start = end = data.draw(st.integers(0, 1_000))
+    gathered.expect(start, SPEECH, wanted)
+    assert gathered.take() is None
+    assert not gathered.missing
+    gathered.expect(start, AudioFormat(16_000, 1), wanted)
+    assert gathered.missing == wanted
+    sent = b""
+    for length in lengths:
         if not gathered.missing:
             break
         assert not gathered.add(AudioFrame(b"no", SPEECH, end + 1)), "there is a gap"
@@ -186,8 +210,8 @@ def test_frames_are_handed_on_when_the_sdk_can_send_what_they_hold() -> None:
     wait_for_recognizers()
 
 
-def test_what_is_gathered_is_handed_on_when_nothing_follows() -> None:
-    """A caller who is muted must not leave the rest of his last word with us."""
+def test_what_is_gathered_is_handed_on_before_anything_is_said_of_it() -> None:
+    """Whoever commits, interrupts or ends means all that he has sent, and not whole blocks of it."""
 
     async def main() -> None:
         async with (
@@ -195,13 +219,9 @@ def test_what_is_gathered_is_handed_on_when_nothing_follows() -> None:
             await translator(emulator).open(request(speech=False)) as translation,
         ):
             await _runs(translation)
-            await send(translation, 20)
-            assert translation.pending_ms == 20
-            await _until(lambda: not translation.pending_ms)
-            assert _received_ms(translation) == 20
             for verb in (translation.commit, translation.interrupt, translation.end_input):
                 await send(translation, 20, at := round(_received_ms(translation)))
-                assert _received_ms(translation) == at
+                assert (_received_ms(translation), translation.pending_ms) == (at, 20)
                 await verb()
                 assert _received_ms(translation) == at + 20
 

@@ -13,32 +13,33 @@ if TYPE_CHECKING:
 class Gathered:
     """Takes frames without a gap between them, until there is enough."""
 
-    __slots__ = ("_end", "_first", "_format", "_pieces", "missing")
+    __slots__ = ("_end", "_format", "_pieces", "first", "missing")
 
     def __init__(self) -> None:
-        self._first: AudioFrame | None = None
         self._format: AudioFormat
         self._end = 0
         self._pieces: list[bytes | memoryview] = []
+        self.first: AudioFrame | None = None
+        """The frame that it begins with, or None while there is none."""
         self.missing = 0
         """Samples per channel until there is enough; 0 also while nothing is being gathered."""
 
     @property
     def duration_ms(self) -> float:
         """How much there is."""
-        first = self._first
+        first = self.first
         return 0.0 if first is None else first.format.duration_ms(self._end - first.position)
 
-    def begin(self, frame: AudioFrame, wanted: int) -> None:
-        """Gather ``wanted`` samples per channel, of which a frame is the first and not all."""
-        self._first, self._format, self._end = frame, frame.format, frame.end
-        self._pieces = [frame.data]
-        self.missing = wanted - frame.samples_per_channel
+    def expect(self, position: int, format: AudioFormat, wanted: int) -> None:
+        """Gather so many samples per channel, of frames that begin there; while there is nothing."""
+        self._end, self._format, self.missing = position, format, wanted
 
     def add(self, frame: AudioFrame) -> bool:
         """Take the next frame, whole even where less is missing; False when it does not follow."""
         if frame.position != self._end or frame.format != self._format:
             return False
+        if self.first is None:
+            self.first = frame
         self._pieces.append(frame.data)
         samples = frame.samples_per_channel
         self._end += samples
@@ -47,10 +48,11 @@ class Gathered:
 
     def take(self) -> AudioFrame | None:
         """All of it as one frame, or None when there is nothing; nothing is being gathered then."""
-        first, pieces = self._first, self._pieces
+        first, pieces = self.first, self._pieces
+        self.missing = 0
         if first is None:
             return None
-        self._first, self._pieces, self.missing = None, [], 0
+        self.first, self._pieces = None, []
         if len(pieces) == 1:
             return first
         return AudioFrame(b"".join(pieces), first.format, first.position, first.source)

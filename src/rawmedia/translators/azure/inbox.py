@@ -12,7 +12,11 @@ from rawmedia.errors import EngineFailedError
 from rawmedia.translators.azure.messages import Hypothesis, Speech
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rawmedia.translators.azure.messages import Message
+
+    Taker = Callable[[Message], bool]
 
 
 class Inbox:
@@ -47,6 +51,8 @@ class Inbox:
         self._overrun = False
         self._closed = False
         self._changed = asyncio.Event()
+        self._take: Taker | None = None
+        self._failure: Exception | None = None
         self.dropped_hypotheses = 0
         """How many found no room."""
 
@@ -66,28 +72,38 @@ class Inbox:
             self._closed = True
         self._wake()
 
-    async def get(self) -> Message:
-        """Wait for the next message. Cancelling loses none.
+    async def get(self, take: Taker | None = None) -> Message:
+        """Wait for the next message that ``take`` leaves. Cancelling loses none.
+
+        Args:
+            take: Is told each message as it comes, without waking whoever waits here, and says
+                whether it took it.
 
         Raises:
             EngineFailedError: Messages were lost for want of room, or ``close`` came first.
+            Exception: What ``take`` raised; the message stays.
         """
-        while True:
-            self._changed.clear()
-            with self._lock:
-                if self._messages:
-                    message = self._messages.popleft()
-                    if isinstance(message, Speech):
-                        self._speech_bytes -= len(message.data)
-                    return message
-                overrun, closed = self._overrun, self._closed
-            if overrun:
-                raise EngineFailedError(
-                    self._engine, "more came from the service than there is room for"
-                )
-            if closed:
-                raise EngineFailedError(self._engine, "the recogniser was stopped")
-            await self._changed.wait()
+        self._take = take
+        try:
+            while True:
+                self._changed.clear()
+                self._offer()
+                with self._lock:
+                    if self._failure is not None:
+                        failure, self._failure = self._failure, None
+                        raise failure
+                    if self._messages:
+                        return self._pop()
+                    overrun, closed = self._overrun, self._closed
+                if overrun:
+                    raise EngineFailedError(
+                        self._engine, "more came from the service than there is room for"
+                    )
+                if closed:
+                    raise EngineFailedError(self._engine, "the recogniser was stopped")
+                await self._changed.wait()
+        finally:
+            self._take = None
 
     async def wait_closed(self) -> None:
         """Wait until ``close``."""
@@ -122,7 +138,28 @@ class Inbox:
     def _woken(self) -> None:
         with self._lock:
             self._waking = False
-        self._changed.set()
+        self._offer()
+        if self._messages or self._closed or self._overrun or self._failure is not None:
+            self._changed.set()
+
+    def _offer(self) -> None:
+        """Have taken what can be, in order."""
+        while self._take is not None and self._failure is None and self._messages:
+            try:
+                taken = self._take(self._messages[0])
+            except Exception as error:  # noqa: BLE001 - `get` raises it: none may vanish here
+                self._failure = error
+                return
+            if not taken:
+                return
+            with self._lock:
+                self._pop()
+
+    def _pop(self) -> Message:
+        message = self._messages.popleft()
+        if isinstance(message, Speech):
+            self._speech_bytes -= len(message.data)
+        return message
 
 
 __all__ = ["Inbox"]

@@ -6,11 +6,13 @@ is only not waited for. Whatever is not as usual (a connection that is gone or c
 waits, a reader who is behind) goes the usual way.
 
 What is to be done with audio costs the same for 20 ms as for 100 ms. So frames are gathered
-first, until the SDK can send what they hold: earlier it would only keep it itself.
+first, until the SDK can send what they hold: earlier it would only keep it itself. So where a
+source falls silent without a word, the part of a block that it began waits here and not there.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import PayloadError
@@ -20,18 +22,19 @@ from rawmedia.translators.resilient import ResilientTranslator
 from rawmedia.translators.resilient_translation import ResilientTranslation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from rawmedia.audio.activity import ActivityDetector
+    from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
-    from rawmedia.streams.clock import Timer
     from rawmedia.translators.azure.session import AzureSession
+    from rawmedia.translators.events import TranslationEvent
     from rawmedia.translators.request import TranslationRequest
+    from rawmedia.translators.resilient_translation import _Running
+    from rawmedia.translators.translator import Translation
 
 # The watchdog's limit is seconds; it is looked at so often.
 _MS_PER_LOOK = 200.0
-# Audio that is gathered is handed on after so long, though it is not enough: nothing may come soon.
-_MAX_GATHERING_S = 0.1
 
 
 class PassingQueue(FrameQueue):
@@ -97,9 +100,6 @@ class PassingTranslation(ResilientTranslation):
             self._clock,
         )
         self._gathered = Gathered()
-        self._overdue: Timer | None = None
-        self._detector: ActivityDetector | None = None
-        self._speech = False
         self._unseen_ms = 0.0
 
     @property
@@ -107,12 +107,18 @@ class PassingTranslation(ResilientTranslation):
         """As `Translation.pending_ms`; what is gathered is not yet processed."""
         return self._frames.pending_ms + self._gathered.duration_ms
 
+    def takes(self, frame: AudioFrame) -> bool:
+        """Take a frame in place of `send` if it follows what is gathered, which is most of them."""
+        gathered = self._gathered
+        if not (gathered.missing and self._frames.is_open and gathered.add(frame)):
+            return False
+        if not gathered.missing:
+            self._hand_on()
+        return True
+
     async def send(self, frame: AudioFrame) -> None:
         """Give the service the next frame; waits for room at most ``max_pending_ms``. See `Translation`."""
-        gathered = self._gathered
-        if gathered.missing and self._frames.is_open and gathered.add(frame):
-            if not gathered.missing:
-                self._hand_on()
+        if self.takes(frame):
             return
         self._hand_on()
         session = self._open_session()
@@ -120,12 +126,8 @@ class PassingTranslation(ResilientTranslation):
             await super().send(frame)
             return
         self._frames.check(frame)
-        wanted = min(session.wanted_samples, frame.format.samples(self.request.max_pending_ms))
-        if frame.samples_per_channel >= wanted:
-            self._pass(frame, session)
-        else:
-            gathered.begin(frame, wanted)
-            self._overdue = self._clock.call_at(self._clock.now() + _MAX_GATHERING_S, self._hand_on)
+        self._expect(frame.position, frame.format, session)
+        self.takes(frame)
 
     async def commit(self) -> None:
         """As `ResilientTranslation.commit`, of all that was sent."""
@@ -144,12 +146,12 @@ class PassingTranslation(ResilientTranslation):
 
     async def aclose(self) -> None:
         """As `ResilientTranslation.aclose`; what is gathered is dropped as all that waits."""
-        self._stop_gathering()
+        self._gathered.take()
         await super().aclose()
 
     def _hand_on(self) -> None:
         """Let go of what is gathered, by whichever way is open; nothing waits before it."""
-        frame = self._stop_gathering()
+        frame = self._gathered.take()
         if frame is None or not self._frames.is_open:
             return
         session = self._open_session()
@@ -158,22 +160,29 @@ class PassingTranslation(ResilientTranslation):
         else:
             self._pass(frame, session)
 
-    def _stop_gathering(self) -> AudioFrame | None:
-        if self._overdue is not None:
-            self._overdue.cancel()
-            self._overdue = None
-        return self._gathered.take()
+    def _expect(self, position: int, format: AudioFormat, session: AzureSession) -> None:
+        """Gather what comes next, until the session wants it."""
+        wanted = min(session.wanted_samples, format.samples(self.request.max_pending_ms))
+        self._gathered.expect(position, format, max(1, wanted))
 
-    async def _take_in(self) -> None:
-        """As usual, but that both ways have one ear."""
-        while (frame := await self._frames.get()) is not None:
-            self._machine.received(frame, speech=self._hears(frame))
-            _pulse(self._more)
-            while self._machine.must_wait:
-                await self._room.wait()
-            self._frames.release()
-        self._apply(self._machine.input_ended())
-        _pulse(self._more)
+    def give_events(self, taker: Callable[[TranslationEvent], bool] | None) -> None:
+        """Have events taken while the reader waits for one; see `EventQueue.taker`."""
+        self._events.taker = taker
+
+    async def _listen(self, running: _Running, translation: Translation) -> None:
+        """As usual, but that events come without a task in between while this one waits for them."""
+        session: Any = translation
+        session.give_events(partial(self._hear_now, running.number))
+        try:
+            await super()._listen(running, translation)
+        finally:
+            session.give_events(None)
+
+    def _hear_now(self, number: int, event: TranslationEvent) -> bool:
+        if not self._events.has_room:
+            return False
+        self._apply(self._machine.heard(number, event, self._clock.now()))
+        return True
 
     def _open_session(self) -> AzureSession | None:
         """The session that can take a frame at once, if nothing waits before it."""
@@ -197,6 +206,7 @@ class PassingTranslation(ResilientTranslation):
             _pulse(self._more)  # it is not for this session
             return
         session.take(frame, now)
+        self._expect(frame.end, frame.format, session)
         decisions = self._machine.sent(fed.number, now)
         if decisions:
             self._apply(decisions)
@@ -204,15 +214,6 @@ class PassingTranslation(ResilientTranslation):
         if self._unseen_ms >= _MS_PER_LOOK:
             self._unseen_ms = 0.0
             self._set_timer()
-
-    def _hears(self, frame: AudioFrame) -> bool:
-        """Whether somebody speaks in a frame; one too short for a decision is as that before."""
-        if self._detector is None:
-            self._detector = self._activity(frame.format)
-        told = self._detector.push(frame.samples)
-        if told:
-            self._speech = any(told)
-        return self._speech
 
 
 def _pulse(event: Any) -> None:

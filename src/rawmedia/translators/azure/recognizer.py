@@ -111,6 +111,8 @@ class NativeRecognizer:
             while (order := self._orders.get()) is not None:
                 order(native)
             native.stop(input_ended=self._input_ended)
+            if not self._input_ended:
+                self._inbox.close()  # the release takes the SDK some 60 ms more, which concern nobody
         except Exception as error:  # noqa: BLE001 - whatever it is, the reader must hear of it
             self._inbox.put(Broken(plain_error(error)))
         self._input_open = False

@@ -174,8 +174,8 @@ class Resilience(Changes):
         if fed is not self._read:
             return []
         self._plan.sent(kept)
-        cut = self._plan.pause(kept)
-        if cut is None or not self._can_change:
+        cut = self._plan.pause(kept) if self._can_change else None
+        if cut is None:
             return []
         return list(self._change_in_pause(fed, cut, now))
 
@@ -197,9 +197,9 @@ class Resilience(Changes):
         if self._relative_spans:
             event = shifted(event, read.from_ms)
         decisions = list(self._meaning(read, event, now))
-        self._duplicates += sum(
-            isinstance(each, Suppress) and each.why != "not ahead" for each in decisions
-        )
+        for each in decisions:
+            if isinstance(each, Suppress) and each.why != "not ahead":
+                self._duplicates += 1
         return decisions
 
     def ended(self, session: int, now: float) -> list[Decision]:
