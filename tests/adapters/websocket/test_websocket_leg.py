@@ -458,6 +458,42 @@ def test_a_socket_that_dials_while_another_is_there_takes_over() -> None:
     clock.run(main())
 
 
+def test_a_socket_that_takes_over_does_not_wait_for_one_that_is_stuck() -> None:
+    """That it is stuck is why the platform dialled again."""
+    clock = VirtualClock()
+
+    async def never(code: int = 1000) -> None:
+        await passes(clock, 60_000)
+
+    async def main() -> None:
+        async with called(acs(clock)) as call:
+            await passes(clock, 100)
+            first = call.platform_end
+            call.server_end.close = never  # type: ignore[method-assign]
+            await call.dial()
+            await passes(clock, 60)
+            assert call.leg.attached == 2
+            await first.close()
+
+    clock.run(main())
+
+
+def test_a_call_that_is_given_up_is_closed_even_where_nothing_moves() -> None:
+    """The program has said all it will, and the platform says nothing."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        async with called(acs(clock)) as call:
+            call.platform.speaks = False
+            call.leg.outbound.end()
+            await passes(clock, 500)
+            call.leg.lose(OSError("the machine goes down"))
+            await passes(clock, 100)
+            assert call.platform_end.closed == 1011
+
+    clock.run(main())
+
+
 def test_a_call_that_comes_back_in_another_format_is_refused_and_still_expected() -> None:
     """Its streams are what they are."""
     clock = VirtualClock()

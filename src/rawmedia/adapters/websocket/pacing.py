@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.01
 """How often it is looked whether a source has something, which nobody tells; else every frame."""
+_RESPITE_S = 0.06
+"""How long at most a program that was held up is given to bring what it has."""
 _CATCH_UP_S = 0.2
 """How long after it should have been heard a frame is still sent, all of them at once."""
 
@@ -39,16 +41,17 @@ class LeadPacer:
         self._urgent = urgent
         self._frame = outbound.frame_ms / 1000
         self._patience = max(0.0, self._lead - self._frame)
+        self._respite = min(self._patience, _RESPITE_S)
         self._idle_patience = min(self._lead, self._frame)
-        self._flows = False
-        self._start: float | None = None
+        self._flows = self._held_up = False
+        self._start = 0.0
         self._frames = 0
         self.stalled_s = 0.0
         """Time that was skipped because frames were too late to be caught up."""
 
     def restart(self) -> None:
         """The platform holds nothing any more: begin anew, with the whole lead."""
-        self._start = None
+        self._frames = 0
 
     async def ready(self) -> None:
         """Wait until a frame is to be pulled; cancelling loses nothing.
@@ -60,8 +63,8 @@ class LeadPacer:
         """
         clock, outbound = self._clock, self._outbound
         now = clock.now()
-        if self._start is None:
-            self._start, self._frames = now, 0
+        if self._frames == 0:
+            self._start = now
         # Multiplied, not added up, so that rounding makes no drift.
         heard = self._start + self._frames * self._frame
         late = now - heard
@@ -72,9 +75,11 @@ class LeadPacer:
         due = heard - self._lead
         flows = self._flows and outbound._segment_open
         until = due + (self._patience if flows else self._idle_patience)
-        if self._start < until < now:
-            # This program was held up, and has not read what came meanwhile.
-            until = now + _LOOK_S
+        if not self._start < until <= now:
+            self._held_up = False
+        elif not self._held_up:
+            # This program was held up and has not read what came meanwhile, so it gets the time to.
+            until, self._held_up = now + self._respite, True
         look = self._frame if outbound._source is None else _LOOK_S
         while not outbound.pending and not self._urgent:
             left = until - clock.now()
@@ -98,6 +103,8 @@ class LeadPacer:
         frame = self._outbound.pull()
         self._frames += 1
         self._flows = not frame.filler
+        if self._flows:
+            self._held_up = False
         return frame
 
 

@@ -1,0 +1,166 @@
+"""A server of calls: an ASGI application that platforms dial, with health, readiness and a drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rawmedia.adapters.websocket.authentication import Handshake
+from rawmedia.adapters.websocket.calls import WebSocketCalls
+from rawmedia.adapters.websocket.json_dialect import MAX_MESSAGE_BYTES
+from rawmedia.adapters.websocket.socket import AsgiSocket
+from rawmedia.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from types import FrameType
+
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+
+    from rawmedia.adapters.websocket.authentication import Authenticator
+    from rawmedia.adapters.websocket.calls import Handler, WebSocketCallsConfig
+    from rawmedia.adapters.websocket.dialect import Dialect
+
+_log = logging.getLogger("rawmedia.server")
+
+
+def create_app(
+    handler: Handler,
+    dialect: Callable[[], Dialect],
+    *,
+    authenticator: Authenticator,
+    config: WebSocketCallsConfig | None = None,
+    path: str = "/calls",
+) -> Starlette:
+    """An application that has the handler run for each call that is dialled.
+
+    ``GET /health`` says that the process lives, ``GET /ready`` (503 where not) whether it takes
+    another call. ``app.state.calls`` are the `WebSocketCalls`. In another Starlette or FastAPI
+    program mount it, and close its calls as that program ends; alone it does so by itself.
+
+    Args:
+        handler: Gets the leg of each new call; the call is over when it returns.
+        dialect: Makes the dialect of each socket.
+        authenticator: Who may dial.
+        config: Limits.
+        path: Where the WebSocket is.
+
+    Raises:
+        MissingDependencyError: Starlette is not installed.
+    """
+    try:
+        from starlette.applications import Starlette
+        from starlette.responses import JSONResponse
+        from starlette.routing import Route, WebSocketRoute
+    except ImportError as error:
+        raise _missing("starlette") from error
+
+    calls = WebSocketCalls(handler, dialect, authenticator=authenticator, config=config)
+
+    class Dialled:
+        """The WebSocket as plain ASGI: a leg needs no more."""
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await calls.serve(AsgiSocket(receive, send), Handshake.of_asgi(scope))
+
+    async def health(request: Request) -> JSONResponse:  # noqa: ARG001
+        return JSONResponse({"status": "alive"})
+
+    async def ready(request: Request) -> JSONResponse:  # noqa: ARG001
+        # Whether, and nothing else: how busy a server is is nobody's business.
+        if calls.has_room:
+            return JSONResponse({"status": "ready"})
+        status = "draining" if calls.draining else "full"
+        return JSONResponse({"status": status}, status_code=503)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        async with calls:
+            yield
+
+    app = Starlette(
+        routes=[
+            WebSocketRoute(path, Dialled()),
+            Route("/health", health),
+            Route("/ready", ready),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.calls = calls
+    return app
+
+
+async def serve(
+    app: Starlette,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    drain_timeout_s: float | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+) -> None:
+    """Serve an application of `create_app` under uvicorn until SIGTERM or SIGINT.
+
+    The first signal drains: new calls are refused, those that go on are let finish, for
+    ``drain_timeout_s``; then, or at the second signal, what is left is hung up.
+
+    Args:
+        app: What to serve.
+        host: Where to listen; TLS is a proxy's.
+        port: Likewise.
+        drain_timeout_s: Seconds; None to wait for the last call.
+        max_message_bytes: Larger messages close their socket.
+
+    Raises:
+        MissingDependencyError: uvicorn is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise _missing("uvicorn") from error
+    calls: WebSocketCalls = app.state.calls
+
+    class Server(uvicorn.Server):
+        """Drains first: uvicorn by itself closes every WebSocket at once."""
+
+        draining: asyncio.Task[None] | None = None
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if self.draining is None and not self.force_exit:
+                loop = asyncio.get_running_loop()
+                self.draining = loop.create_task(self.drain(sig, frame), name="server drains")
+            else:
+                super().handle_exit(sig, frame)
+
+        async def drain(self, sig: int, frame: FrameType | None) -> None:
+            _log.info("draining: %d calls go on", calls.stats.calls)
+            done = await calls.drain(drain_timeout_s)
+            _log.info("drained" if done else "the time to drain is over")
+            super().handle_exit(sig, frame)
+
+    server = Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            ws_max_size=max_message_bytes,
+            # Base64 of speech does not get smaller, but costs more than all the rest.
+            ws_per_message_deflate=False,
+        )
+    )
+    await server.serve()
+    if server.draining is not None:
+        await server.draining
+
+
+def _missing(package: str) -> MissingDependencyError:
+    return MissingDependencyError(package, "a server of calls", "pip install 'rawmedia[server]'")
+
+
+__all__ = ["create_app", "serve"]
