@@ -10,6 +10,7 @@ import pytest
 from bridge_kit import Call, carry, hears, prepare, says, voice
 from session_kit import VOICE
 
+from rawmedia.audio.format import SPEECH
 from rawmedia.captions.report import CallReport
 from rawmedia.errors import (
     AuthenticationError,
@@ -18,6 +19,7 @@ from rawmedia.errors import (
     FileWriteError,
     NetworkError,
     StreamUseError,
+    TranslatorStalledError,
 )
 from rawmedia.sessions.bridge import Bridge
 from rawmedia.sessions.direction import DEFAULT_NOTICE
@@ -37,6 +39,7 @@ from rawmedia.testing.translators import ScriptedTranslator
 from rawmedia.translators.events import Progress
 from rawmedia.translators.function import translator
 from rawmedia.translators.request import TranslationRequest
+from rawmedia.translators.translator import TranslatorCapabilities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -504,3 +507,81 @@ def test_what_an_engine_does_in_one_direction_never_changes_the_other() -> None:
     one, other = quiet.heard(quiet.ana), busy.heard(busy.ana)
     size = VOICE.samples(3_000)
     np.testing.assert_array_equal(one[:size], other[:size])
+
+
+class Zombie:
+    """An engine and its translation that hang where they are told to, and say nothing."""
+
+    def __init__(self, *hangs: str) -> None:
+        self.capabilities = TranslatorCapabilities(name="zombie", input_formats=(SPEECH,))
+        self._hangs = hangs
+        self._over = asyncio.Event()
+
+    async def open(self, request: TranslationRequest) -> Zombie:
+        await self._at("open")
+        return self
+
+    async def send(self, frame: AudioFrame) -> None:
+        await self._at("send")
+
+    async def commit(self) -> None: ...
+
+    async def interrupt(self) -> None:
+        await self._at("interrupt")
+
+    async def update(self, request: TranslationRequest) -> None: ...
+
+    async def end_input(self) -> None:
+        await self._at("end_input")
+        self._over.set()
+
+    async def aclose(self) -> None:
+        await self._at("aclose")
+        self._over.set()
+
+    def __aiter__(self) -> AsyncIterator[TranslationEvent]:
+        return self
+
+    async def __anext__(self) -> TranslationEvent:
+        await self._at("anext")
+        await self._over.wait()
+        raise StopAsyncIteration
+
+    async def _at(self, place: str) -> None:
+        if place in self._hangs:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("hangs", ["open", "end_input", "anext", "aclose", "anext aclose"])
+def test_an_engine_that_hangs_anywhere_does_not_hold_the_call(hangs: str) -> None:
+    """Everything that an engine does has a time by which it has to be done."""
+    call = prepare(
+        [],
+        BOB,
+        engines={"a_to_b": Zombie(*hangs.split())},
+        setups={"a_to_b": {"max_stall_ms": 1_000.0}},
+    )
+    carry(call)
+    assert call.error is None
+    hears(call, call.ana, TO_ANA)
+    # The stall, and five seconds for closing.
+    assert call.clock.now() <= 3 + 1 + 2 * 5 + 0.1
+    problems = [
+        *(event.error for event in call.told("a_to_b", DirectionChanged)),
+        *(event.cause for event in call.told("a_to_b", SessionWarning)),
+    ]
+    assert any(isinstance(problem, TranslatorStalledError) for problem in problems)
+
+
+def test_an_interruption_does_not_wait_for_an_engine_that_hangs_in_it() -> None:
+    """It is silent already; what the engine makes of it is told."""
+
+    async def meanwhile(call: Call) -> None:
+        await call.clock.sleep_until(1.0)
+        await call.bridge.a_to_b.interrupt()
+        assert call.clock.now() <= 6.1
+
+    call = prepare([], BOB, lasts_ms=7_000, engines={"a_to_b": Zombie("interrupt")})
+    carry(call, meanwhile=meanwhile)
+    (warning,) = call.told("a_to_b", SessionWarning)
+    assert "could not be interrupted" in warning.message

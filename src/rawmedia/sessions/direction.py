@@ -12,6 +12,7 @@ from rawmedia.errors import ConfigurationError, RawMediaError, StreamError, Stre
 from rawmedia.sessions.audience import Audience, CaptionSink
 from rawmedia.sessions.delivery import Deliveries
 from rawmedia.sessions.engine_keeper import EngineKeeper
+from rawmedia.sessions.engine_run import CLOSING_S
 from rawmedia.sessions.events import DirectionChanged, OwnVoiceIgnored, SessionWarning
 from rawmedia.sessions.hearings import Hearings
 from rawmedia.sessions.ledger import Ledger
@@ -293,7 +294,8 @@ class Direction:
         run = self._engine.run
         if run is not None:
             try:
-                await run.translation.interrupt()
+                async with asyncio.timeout(CLOSING_S):
+                    await run.translation.interrupt()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is silent already
                 self.warn("the engine could not be interrupted", error)
         return dropped_ms
@@ -550,6 +552,10 @@ class Direction:
                 self._audience.notice(self._notice, self._clock.now())
         elif error is not None:
             self._fail("the engine failed", error)
+
+    def failed_at_the_end(self, error: RawMediaError) -> None:
+        """An engine failed while it said its last. See `EngineUser`."""
+        self._fail("the engine failed while it said its last", error)
 
     def moved(self) -> None:
         """Something changed that somebody may wait for. See `EngineUser`."""

@@ -10,6 +10,7 @@ from rawmedia.errors import (
     EngineFailedError,
     RawMediaError,
     TranslatorError,
+    TranslatorStalledError,
     UnsupportedChangeError,
 )
 from rawmedia.sessions.engine_run import EngineRun, engine_failure
@@ -41,6 +42,10 @@ class EngineUser(Protocol):
         """A run has ended, or the state is another."""
         ...
 
+    def failed_at_the_end(self, error: RawMediaError) -> None:
+        """An engine failed while it said its last."""
+        ...
+
     def warn(self, message: str, error: BaseException) -> None:
         """Something happened that the session survives."""
         ...
@@ -64,7 +69,8 @@ class EngineKeeper:
         heard: What frames are.
         frame_ms: How long they are.
         clock: What waits are counted on.
-        max_stall_ms: How long the engine may take no audio before it counts as failed.
+        max_stall_ms: How long the engine may take no audio, may take to open, or may report nothing when
+            there is no more audio, before it counts as failed.
         reopen_ms: How long after a failure it is opened again; None for never.
         wanted: Whether it is switched on.
     """
@@ -128,7 +134,7 @@ class EngineKeeper:
         run, self.run = self.run, None
         self._change("off")
         if run is not None:
-            await run.translation.aclose()
+            await self._close(run)
 
     async def update(self, request: TranslationRequest, translator: Translator) -> None:
         """Change what is asked, or who; what the running translation can't change a new one gets.
@@ -151,7 +157,7 @@ class EngineKeeper:
         self._ending = True
         self._stop_reopening()
         if self.run is not None:
-            await self.run.end_input()
+            await self._end(self.run)
 
     async def aclose(self) -> None:
         """Close the engine, now. Twice is harmless."""
@@ -159,7 +165,7 @@ class EngineKeeper:
         self._stop_reopening()
         run, self.run = self.run, None
         if run is not None:
-            await run.translation.aclose()
+            await self._close(run)
 
     async def _changes(self, run: EngineRun, request: TranslationRequest) -> bool:
         """Whether a translation could change what it does."""
@@ -184,14 +190,18 @@ class EngineKeeper:
             self._adopt(run)
         else:  # it was switched off meanwhile
             self._ended += 1
-            await run.translation.aclose()
+            await self._close(run)
 
     async def _start(self, request: TranslationRequest, translator: Translator) -> EngineRun:
         name = translator.capabilities.name
         try:
-            translation = await translator.open(request)
+            async with asyncio.timeout(self._max_stall_ms / 1000):
+                translation = await translator.open(request)
         except RawMediaError:
             raise
+        except TimeoutError as error:
+            problem = f"it did not open within {self._max_stall_ms:g} ms"
+            raise TranslatorStalledError(name, problem) from error
         except Exception as error:
             raise engine_failure(name, error) from error
         run = EngineRun(
@@ -203,6 +213,7 @@ class EngineKeeper:
             self._frame_ms,
             max_stall_ms=self._max_stall_ms,
             on_overload=self._user.overloaded,
+            on_failure=self._expect_end,
             was_held_up=self._user.was_held_up,
         )
         self._opened += 1
@@ -211,7 +222,7 @@ class EngineKeeper:
     def _adopt(self, run: EngineRun) -> None:
         assert self._tasks is not None
         self.run, self.failure = run, None
-        self._tasks.create_task(self._follow(run), name=f"following {run.name}")
+        run.following = self._tasks.create_task(self._follow(run), name=f"following {run.name}")
         self._change("translating")
 
     async def _replace(
@@ -222,10 +233,39 @@ class EngineKeeper:
         if self.run is not old or self._tasks is None or self._ending:
             # It has ended meanwhile, and with it the need of another.
             self._ended += 1
-            await run.translation.aclose()
+            await self._close(run)
             return
         self._adopt(run)
-        self._tasks.create_task(old.end_input(), name=f"ending {old.name}")
+        self._tasks.create_task(self._end(old), name=f"ending {old.name}")
+
+    async def _end(self, run: EngineRun) -> None:
+        self._expect_end(run)
+        await run.end_input()
+
+    async def _close(self, run: EngineRun) -> None:
+        error = await run.aclose()
+        if error is not None:
+            self._user.warn(f"{run.name} could not be closed", error)
+
+    def _expect_end(self, run: EngineRun) -> None:
+        """From now on it may be held against an engine that its events don't come to their end."""
+        if run.ending is None and not run.over and self._tasks is not None:
+            run.ending = self._tasks.create_task(self._see_end(run), name=f"awaiting {run.name}")
+
+    async def _see_end(self, run: EngineRun) -> None:
+        while True:
+            reported = run.reported
+            self._user.was_held_up()
+            await asyncio.sleep(self._max_stall_ms / 1000)
+            if run.reported == reported and not self._user.was_held_up():
+                break
+        if run.failure is None:
+            problem = (
+                f"it reported nothing for {self._max_stall_ms:g} ms after the last of the audio"
+            )
+            run.failure = TranslatorStalledError(run.name, problem)
+        if run.following is not None:
+            run.following.cancel()
 
     async def _follow(self, run: EngineRun) -> None:
         """Hand on what an engine reports, until it ends, and see why it did."""
@@ -244,8 +284,15 @@ class EngineKeeper:
                     failure = engine_failure(run.name, error)
                     break
                 await self._user.take(event, run)
+        except asyncio.CancelledError:
+            # Whoever else cancels does not wait for what is owed.
+            if run.failure is None or run.ending is None or not run.ending.done():
+                raise
         finally:
-            await run.translation.aclose()
+            run.over = True
+            if run.ending is not None:
+                run.ending.cancel()
+            await self._close(run)
         failure = run.failure or failure
         for owed in run.unended():
             await self._user.take(owed, run)
@@ -258,13 +305,16 @@ class EngineKeeper:
             if failure is not None:
                 self._lose(failure)
         elif failure is not None and self._wanted:
-            self._user.warn(f"{run.name} failed while it said its last", failure)
+            self._user.failed_at_the_end(failure)
         self._user.moved()
 
     def _lose(self, error: RawMediaError) -> None:
         """There is no engine; try again later, where that may help."""
         self.failure = error
-        if not self._wanted or self._ending:
+        if not self._wanted:
+            return
+        if self._ending:
+            self._user.failed_at_the_end(error)
             return
         retry_ms = self._reopen_ms if error.retryable else None
         self._change("passing_through", error, retry_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Utterances that an engine began and did not end; of more, the oldest are taken to be over.
 _MAX_OPEN = 1_000
+CLOSING_S = 5.0
+"""How long an engine may take to close; Azure's SDK takes 2.5 s at the worst."""
 
 
 class EngineRun:
@@ -41,6 +44,7 @@ class EngineRun:
         frame_ms: How long they are.
         max_stall_ms: How long the engine may take no audio before it has stalled.
         on_overload: Told when the engine can't keep up, once for each frame that it does not take.
+        on_failure: Told when its feeder finds something wrong with it; its events should end then.
         was_held_up: Whether the engine could not get rid of its speech since this was asked last,
             for which it is not to blame.
     """
@@ -56,6 +60,7 @@ class EngineRun:
         *,
         max_stall_ms: float,
         on_overload: Callable[[TranslatorOverloadedError], object],
+        on_failure: Callable[[EngineRun], object],
         was_held_up: Callable[[], bool],
     ) -> None:
         self.translation = translation
@@ -64,12 +69,21 @@ class EngineRun:
         self.input_ended = False
         """Whether it was told that no more comes: so it may end."""
         self.failure: EngineFailedError | None = None
-        """What its feeder found wrong with it."""
+        """What is wrong with it, where that is not for its events to say."""
+        self.over = False
+        """Whether its events have ended."""
+        self.reported = 0
+        """How many events came."""
+        self.following: asyncio.Task[None] | None = None
+        """Who reads its events."""
+        self.ending: asyncio.Task[None] | None = None
+        """Who sees to it that they end."""
         self._prefix = f"{number}/" if number else ""
         self._open: OrderedDict[str, TimeSpan] = OrderedDict()
         self._source = EngineInput(heard, capabilities.input_formats, frame_ms)
         self._max_stall_ms = max_stall_ms
         self._on_overload = on_overload
+        self._on_failure = on_failure
         self._was_held_up = was_held_up
 
     async def feed(self, frame: AudioFrame) -> None:
@@ -94,6 +108,7 @@ class EngineRun:
         Raises:
             EngineFailedError: It is no event.
         """
+        self.reported += 1
         if isinstance(event, (Progress, Usage)):
             return event
         if isinstance(event, TranslatorWarning):
@@ -110,6 +125,17 @@ class EngineRun:
                 self._open.popitem(last=False)
         return event
 
+    async def aclose(self) -> Exception | None:
+        """Close the translation; what it raises, or that it takes too long, is returned. Twice is harmless."""
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await self.translation.aclose()
+        except TimeoutError:
+            return TranslatorStalledError(self.name, f"it did not close within {CLOSING_S:g} s")
+        except Exception as error:  # noqa: BLE001 - an engine that can't even close
+            return error
+        return None
+
     def unended(self) -> list[UtteranceEnded]:
         """The ends that the engine owes."""
         return [UtteranceEnded(utterance_id, span) for utterance_id, span in self._open.items()]
@@ -121,8 +147,7 @@ class EngineRun:
         except TranslatorError:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine broke
-            self.failure = engine_failure(self.name, error)
-            await self.translation.aclose()
+            await self._fail(engine_failure(self.name, error))
 
     async def _give(self, frame: AudioFrame) -> None:
         waited_ms, warned = 0.0, False
@@ -136,12 +161,16 @@ class EngineRun:
                 # A send gives up after as long as it lets audio wait.
                 waited_ms = 0.0 if self._was_held_up() else waited_ms + self.request.max_pending_ms
                 if waited_ms >= self._max_stall_ms:
-                    self.failure = TranslatorStalledError(
-                        self.name, f"it took no audio for {waited_ms:g} ms"
-                    )
-                    self.failure.__cause__ = error
-                    await self.translation.aclose()
+                    problem = f"it took no audio for {waited_ms:g} ms"
+                    failure = TranslatorStalledError(self.name, problem)
+                    failure.__cause__ = error
+                    await self._fail(failure)
                     raise
+
+    async def _fail(self, failure: EngineFailedError) -> None:
+        self.failure = failure
+        self._on_failure(self)
+        await self.aclose()
 
 
 def engine_failure(name: str, error: Exception) -> EngineFailedError:

@@ -78,7 +78,8 @@ class Hearings:
             elif isinstance(fact, SpeechEnded):
                 self._finish(name, when, cut=fact.cut or cleared is not None)
             elif isinstance(fact, SpeechSkipped):
-                self._ledger.skipped(utterance_id, language, fact.ms)
+                if fact.reason == "lag":  # what was interrupted is cut
+                    self._ledger.skipped(utterance_id, language, fact.ms)
                 self._audience.tell(SpeechLeftOut(utterance_id, language, fact.ms, fact.reason))
                 if not fact.partial:
                     self._finish(name, when, cut=True)
