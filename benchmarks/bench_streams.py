@@ -266,18 +266,18 @@ async def through_tasks() -> None:
 
 
 class Pipecat:
-    """A running pipeline whose only processor counts frames."""
+    """A running pipeline whose processors pass frames on, and the last of which counts them."""
 
     @classmethod
-    def start_in(cls, runner: asyncio.Runner) -> Pipecat | None:
+    def start_in(cls, runner: asyncio.Runner, processors: int = 1) -> Pipecat | None:
         """Start one on the loop; None where pipecat is not installed."""
         if importlib.util.find_spec("pipecat") is None:
             return None
         pipeline = cls()
-        runner.run(pipeline.start())
+        runner.run(pipeline.start(processors))
         return pipeline
 
-    async def start(self) -> None:
+    async def start(self, processors: int) -> None:
         """Build the pipeline and wait until it runs."""
         from pipecat.frames.frames import Frame, InputAudioRawFrame
         from pipecat.pipeline.pipeline import Pipeline
@@ -289,6 +289,13 @@ class Pipecat:
         self.done = asyncio.Event()
         started = asyncio.Event()
         outer = self
+
+        class PassingOn(FrameProcessor):  # type: ignore[misc]  # untyped where it is not installed
+            """Passes everything on."""
+
+            async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+                await super().process_frame(frame, direction)
+                await self.push_frame(frame, direction)
 
         class Counter(FrameProcessor):  # type: ignore[misc]  # untyped where it is not installed
             """Passes everything on and notices the last frame."""
@@ -303,7 +310,8 @@ class Pipecat:
                 await self.push_frame(frame, direction)
 
         self.frame: Callable[[], object] = lambda: InputAudioRawFrame(FRAME, 16_000, 1)
-        self.task = PipelineTask(Pipeline([Counter()]), idle_timeout_secs=None, enable_rtvi=False)
+        chain = [*(PassingOn() for _ in range(processors - 1)), Counter()]
+        self.task = PipelineTask(Pipeline(chain), idle_timeout_secs=None, enable_rtvi=False)
         running = PipelineRunner(handle_sigint=False).run(self.task)
         self.running = asyncio.create_task(running)
         await asyncio.wait_for(started.wait(), 30)

@@ -290,7 +290,7 @@ class Listener:
         for speaker, reader in self._originals.items():
             # One that is over stays silent; its session hears of that elsewhere.
             with contextlib.suppress(StreamError):
-                while (frame := reader.recv_nowait()) is not None:
+                for frame in reader.recv_ready():
                     self.mix.original(speaker, frame)
         return self.mix.render(samples, now)
 

@@ -60,7 +60,7 @@ class OwnVoice:
         if self._tap is None:
             self._tap = self._outbound.tap(_TAP_MS)
         with contextlib.suppress(StreamError):  # nothing is played any more
-            while (played := self._tap.recv_nowait()) is not None:
+            for played in self._tap.recv_ready():
                 guard.played(played)
         return guard.heard(frame)
 

@@ -182,6 +182,24 @@ class AudioReader(ABC):
             frame = self._receive.attempt()
         return None if frame is PENDING else frame
 
+    def recv_ready(self) -> list[AudioFrame]:
+        """Take every frame that is there, in order; none where none is. Never waits.
+
+        Raises:
+            EndOfStreamError: The other end finished and every frame was read.
+            StreamFailedError: The other end failed and every frame before was read.
+            StreamClosedError: The stream was closed.
+            StreamUseError: ``on_frame`` has the frames.
+        """
+        ready: list[AudioFrame] = []
+        with self._lock:
+            if self._callback is None:
+                while self._buffer.frames:
+                    ready.append(self._next_frame())
+            if not ready and (self._lifecycle.over or self._callback is not None):
+                self._receive.attempt()  # which says why there is none
+        return ready
+
     def __iter__(self) -> Self:
         return self
 
