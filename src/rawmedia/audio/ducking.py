@@ -125,7 +125,7 @@ class Ducker:
         """
         if samples.dtype != np.float32 or not samples.ndim:
             raise PayloadError("float32 samples", f"an array of {samples.dtype}")
-        factors = self._factors(samples, speaking=speaking)
+        factors = self.factors(samples, speaking=speaking)
         return samples if factors is None else samples * factors
 
     def push_int16(self, samples: Int16Samples, *, speaking: bool) -> Int16Samples:
@@ -136,13 +136,22 @@ class Ducker:
         """
         if samples.dtype != np.int16 or not samples.ndim:
             raise PayloadError("int16 samples", f"an array of {samples.dtype}")
-        factors = self._factors(samples, speaking=speaking)
+        factors = self.factors(samples, speaking=speaking)
         return samples if factors is None else scaled_int16(samples, factors, loudest=1)
 
-    def _factors(
+    def factors(
         self, samples: FloatSamples | Int16Samples, *, speaking: bool
     ) -> FloatSamples | np.float32 | None:
-        """What to multiply by: a gain per instant, one for all, or None for 0 dB."""
+        """What `push` would multiply by, for whoever multiplies several streams at once.
+
+        Args:
+            samples: Of which only the shape matters.
+            speaking: Whether the other speaks during all of them.
+
+        Returns:
+            A gain per instant, that numpy repeats to the shape of the samples; one for all of
+            them; or None where nothing is lowered.
+        """
         if self._position == len(self._fade) - 1:  # the fade has ended
             if not speaking and self._fade is self._release:
                 return None

@@ -288,10 +288,12 @@ class Listener:
         """Mix the next frame. See `OutboundSource`."""
         self.rendered += 1
         for speaker, reader in self._originals.items():
-            # One that is over stays silent; its session hears of that elsewhere.
-            with contextlib.suppress(StreamError):
-                for frame in reader.recv_ready():
-                    self.mix.original(speaker, frame)
+            try:
+                ready = reader.recv_ready()
+            except StreamError:
+                continue  # one that is over stays silent; its session hears of that elsewhere
+            for frame in ready:
+                self.mix.original(speaker, frame)
         return self.mix.render(samples, now)
 
     def _stream_over(self, error: StreamError) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from rawmedia.audio.activity import EnergyActivity
 from rawmedia.audio.convert import FormatConverter
 from rawmedia.audio.ducking import Ducker
+from rawmedia.audio.gain import scaled_int16
 from rawmedia.audio.pcm import from_bytes
 from rawmedia.sessions.mix_route import FADE_MS, Route
 from rawmedia.sessions.originals import OriginalBuffer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
     from rawmedia.sessions.mix_config import Mixing
     from rawmedia.sessions.mix_route import Way
+    from rawmedia.sessions.mix_sum import MixSum
     from rawmedia.sessions.speech import SpeechPlayout
 
     Contribution = Int16Samples | FloatSamples
@@ -160,7 +162,8 @@ class MixInput:
 
     def converted(self, frame: AudioFrame) -> Int16Samples:
         """The frame in the listener's format; not under the lock, as only the loop that brings it calls this."""
-        if frame.format == self._format:
+        # Nearly always the same object, which costs less to see than that two are equal.
+        if frame.format is self._format or frame.format == self._format:
             self._converter = None
             return frame.samples
         if self._converter is None or self._converter.source != frame.format:
@@ -187,7 +190,7 @@ class MixInput:
 
     # The mix, from whoever pulls.
 
-    def render(self, samples: int, now: float, parts: list[Contribution]) -> None:
+    def render(self, samples: int, now: float, parts: MixSum) -> None:
         """Add what the listener hears of the speaker in the next frame."""
         speech: Int16Samples | None = None
         speaking = False
@@ -206,7 +209,7 @@ class MixInput:
         if speech is None:
             self._speech_route.settle()
         elif (part := self._speech_route.push(speech)) is not None:
-            parts.append(part)
+            parts.add(part)
         if not self._original_route.silent:
             self._render_original(samples, parts, speaking=speaking)
 
@@ -238,27 +241,37 @@ class MixInput:
             return 0
         return round(self._attack * (1 + self._ducker.gain_db / depth_db))
 
-    def _render_original(self, samples: int, parts: list[Contribution], *, speaking: bool) -> None:
+    def _render_original(self, samples: int, parts: MixSum, *, speaking: bool) -> None:
         original = self.original.take(samples)
         if original is None:
             self._original_route.settle()
-            self._lowered(self._nothing(samples), speaking=speaking)
+            self._add_lowered(self._nothing(samples), None, speaking=speaking)
             return
         part = self._original_route.push(original)
         if part is not None:
-            parts.append(self._lowered(part, speaking=speaking))
+            self._add_lowered(part, parts, speaking=speaking)
         if self._original_route.silent:
             self.original.clear()
 
-    def _lowered(self, part: Contribution, *, speaking: bool) -> Contribution:
-        """The original beneath the translation, as deep as the ducker says."""
+    def _add_lowered(self, part: Contribution, parts: MixSum | None, *, speaking: bool) -> None:
+        """Add the original, beneath the translation as deep as the ducker says; None only lets time pass."""
+        lowered: Contribution = part
         if self._faded < self._fade:
-            return self._between_duckers(part, speaking=speaking)
-        if self._ducker is None:
-            return part
-        if part.dtype == np.int16:
-            return self._ducker.push_int16(cast("Int16Samples", part), speaking=speaking)
-        return self._ducker.push(cast("FloatSamples", part), speaking=speaking)
+            lowered = self._between_duckers(part, speaking=speaking)
+        elif self._ducker is not None:
+            factors = self._ducker.factors(part, speaking=speaking)
+            if factors is None:
+                pass
+            elif part.dtype != np.int16:
+                lowered = cast("FloatSamples", part) * factors
+            elif not isinstance(factors, np.ndarray):
+                if parts is not None:
+                    parts.add_lowered(cast("Int16Samples", part), factors)
+                return
+            else:
+                lowered = scaled_int16(cast("Int16Samples", part), factors, loudest=1)
+        if parts is not None:
+            parts.add(lowered)
 
     def _between_duckers(self, part: Contribution, *, speaking: bool) -> FloatSamples:
         """Lowered by two of them, of which one takes over from the other."""

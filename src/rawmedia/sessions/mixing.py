@@ -8,16 +8,13 @@ is silent with the next frame, and a listener who stalls delays nobody.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS
-from rawmedia.audio.mix import mix
-from rawmedia.audio.pcm import saturate
 from rawmedia.errors import ConfigurationError, FormatMismatchError
 from rawmedia.sessions.mix_config import Mixing, MixMode, MixTiming
 from rawmedia.sessions.mix_input import MixInput
+from rawmedia.sessions.mix_sum import MixSum
 from rawmedia.sessions.originals import OriginalStats
 from rawmedia.streams.buffer import checked_frame
 
@@ -27,11 +24,9 @@ if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.mix_input import Contribution
     from rawmedia.sessions.speech import SpeechPlayout
     from rawmedia.sessions.speech_facts import SpeechFact
 
-_INT16 = np.dtype(np.int16)
 _MAX_LEAVING = 16
 
 
@@ -209,7 +204,7 @@ class ListenerMix:
             int16 of shape ``(samples, num_channels)``, not to be written to; None where nothing
             is to be heard.
         """
-        parts: list[Contribution] = []
+        parts = MixSum()
         told: list[tuple[Hashable, Sequence[SpeechFact]]] = []
         with self.lock:
             for key, speaker in self._inputs.items():
@@ -223,9 +218,9 @@ class ListenerMix:
         for key, news in told:
             assert self._on_facts is not None
             self._on_facts(key, news)
-        return _sum(parts) if parts else None
+        return parts.total()
 
-    def _see_off(self, samples: int, now: float, parts: list[Contribution]) -> None:
+    def _see_off(self, samples: int, now: float, parts: MixSum) -> None:
         for speaker in self._leaving:
             speaker.render(samples, now, parts)
         self._leaving = [speaker for speaker in self._leaving if not speaker.gone]
@@ -235,17 +230,6 @@ class ListenerMix:
             return self._inputs[key]
         except KeyError:
             raise ConfigurationError("key", f"there is no speaker {key!r} in the mix") from None
-
-
-def _sum(parts: list[Contribution]) -> Int16Samples:
-    """All voices as one, saturated once; one that is int16 as it is."""
-    if all(part.dtype is _INT16 or part.dtype == _INT16 for part in parts):
-        voices = cast("list[Int16Samples]", parts)
-        return voices[0] if len(voices) == 1 else mix(voices)
-    total = parts[0].astype(np.float32)
-    for part in parts[1:]:
-        total += part
-    return saturate(total)
 
 
 __all__ = ["ListenerMix", "MixMode", "MixTiming", "Mixing", "OriginalStats"]

@@ -60,6 +60,8 @@ class SpeechBooks:
 
     def take_facts(self) -> list[SpeechFact]:
         """All that was told since the last call."""
+        if not self._facts:
+            return []
         facts = list(self._facts)
         self._facts.clear()
         return facts
