@@ -28,7 +28,7 @@ from rawmedia.captions.webvtt import WebVttWriter
 from rawmedia.sessions.bridge import Bridge, DirectionSetup
 from rawmedia.sessions.direction import Direction
 from rawmedia.sessions.listener import Listener
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.room import Room
 from rawmedia.testing import FakeLeg, ScriptedTranslator, ScriptedUtterance, VirtualClock
 from rawmedia.testing.signals import noise, speech_like

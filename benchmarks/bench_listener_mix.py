@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from harness import measure
 
 from rawmedia.audio.format import WIDEBAND_VOICE
-from rawmedia.sessions.mixing import ListenerMix, Mixing
-from rawmedia.sessions.speech import SpeechPlayout
+from rawmedia.sessions.mixing.listener_mix import ListenerMix, Mixing
+from rawmedia.sessions.speech.playout import SpeechPlayout
 from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.testing.signals import noise
 

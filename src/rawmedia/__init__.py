@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rawmedia.sessions.bridge import Bridge, DirectionSetup
     from rawmedia.sessions.direction import Direction
     from rawmedia.sessions.interpreter import Interpreter
-    from rawmedia.sessions.mix_config import Mixing
+    from rawmedia.sessions.mixing.config import Mixing
     from rawmedia.sessions.room import Room
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.inbound import InboundAudioStream
@@ -57,7 +57,7 @@ _HOMES = {
     "rawmedia.sessions.bridge": ("Bridge", "DirectionSetup"),
     "rawmedia.sessions.direction": ("Direction",),
     "rawmedia.sessions.interpreter": ("Interpreter",),
-    "rawmedia.sessions.mix_config": ("Mixing",),
+    "rawmedia.sessions.mixing.config": ("Mixing",),
     "rawmedia.sessions.room": ("Room",),
     "rawmedia.streams.clock": ("Clock",),
     "rawmedia.streams.inbound": ("InboundAudioStream",),

@@ -13,9 +13,9 @@ from rawmedia.adapters.file_leg import FileLeg
 from rawmedia.audio.format import WIDEBAND_VOICE
 from rawmedia.errors import StreamFailedError
 from rawmedia.files import AudioFileReader
-from rawmedia.sessions.mixing import ListenerMix, Mixing
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechEnded
+from rawmedia.sessions.mixing.listener_mix import ListenerMix, Mixing
+from rawmedia.sessions.speech.playout import SpeechPlayout
+from rawmedia.sessions.speech.facts import SpeechEnded
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.signals import joined, noise, speech_like
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawmedia.audio.frame import AudioFrame
-    from rawmedia.sessions.speech_facts import SpeechFact
+    from rawmedia.sessions.speech.facts import SpeechFact
 
 BOTH = pytest.mark.parametrize("realtime", [False, True], ids=["lockstep", "realtime"])
 PER_MS = 24

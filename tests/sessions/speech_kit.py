@@ -12,8 +12,8 @@ from rawmedia.testing.signals import speech_like
 
 if TYPE_CHECKING:
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.speech import SpeechPlayout
-    from rawmedia.sessions.speech_facts import SpeechFact
+    from rawmedia.sessions.speech.facts import SpeechFact
+    from rawmedia.sessions.speech.playout import SpeechPlayout
 
 Fact = TypeVar("Fact")
 

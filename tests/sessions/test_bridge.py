@@ -30,7 +30,7 @@ from rawmedia.sessions.events import (
     SpeechLeftOut,
     UtteranceHeard,
 )
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.legs import FakeLeg
 from rawmedia.testing.script import ScriptedCrash, ScriptedStall

@@ -10,9 +10,9 @@ import pytest
 from speech_kit import Ear, balance_ms, talk
 
 from rawmedia.audio.format import TELEPHONY
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechEnded, SpeechSkipped, SpeechStarted
-from rawmedia.sessions.speech_queue import MAX_LEAD_MS
+from rawmedia.sessions.speech.facts import SpeechEnded, SpeechSkipped, SpeechStarted
+from rawmedia.sessions.speech.playout import SpeechPlayout
+from rawmedia.sessions.speech.queue import MAX_LEAD_MS
 
 if TYPE_CHECKING:
     from rawmedia.audio.pcm import Int16Samples

@@ -25,10 +25,10 @@ from rawmedia.captions.figures import (
     UsageFigures,
 )
 from rawmedia.captions.report import SessionReport
-from rawmedia.sessions.latency import LatencyHistogram
-from rawmedia.sessions.ledger import Ledger
-from rawmedia.sessions.reporting import session_report
-from rawmedia.sessions.speech_facts import SpeechStats
+from rawmedia.sessions.metrics.latency import LatencyHistogram
+from rawmedia.sessions.metrics.ledger import Ledger
+from rawmedia.sessions.metrics.reporting import session_report
+from rawmedia.sessions.speech.facts import SpeechStats
 from rawmedia.translators.events import (
     FinalTranslation,
     PartialTranslation,

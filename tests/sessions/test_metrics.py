@@ -6,7 +6,7 @@ import pytest
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.sessions.metrics import SpeechLog
+from rawmedia.sessions.metrics.utterance import SpeechLog
 
 
 def at(start_ms: float, duration_ms: float = 20) -> AudioFrame:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawmedia.sessions.lagging import laal_ms, spoken_delays_ms
+from rawmedia.sessions.metrics.lagging import laal_ms, spoken_delays_ms
 
 
 def test_of_one_who_is_always_a_second_behind_it_is_a_second() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rawmedia.captions.figures import LatencyFigures
 from rawmedia.captions.percentile import percentile
-from rawmedia.sessions.latency import FINE_TO_MS, LatencyHistogram
+from rawmedia.sessions.metrics.latency import FINE_TO_MS, LatencyHistogram
 
 DAY_MS = 86_400_000.0
 # Close together, far apart, early, and where the scale changes.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawmedia.captions.erasure import Erasure, erasure_of
-from rawmedia.sessions.revisions import RevisionLog, words_of
+from rawmedia.sessions.metrics.revisions import RevisionLog, words_of
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["ein", "zwei", "drei", "vier"]), max_size=6).map(" ".join),

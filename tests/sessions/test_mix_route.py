@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawmedia.audio.format import SPEECH, AudioFormat
-from rawmedia.sessions.mix_route import FADE_MS, Route, Way
+from rawmedia.sessions.mixing.route import FADE_MS, Route, Way
 from rawmedia.testing.signals import noise, tone
 
 STEREO = AudioFormat(16_000, 2)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rawmedia.sessions.mix_sum import MixSum
+from rawmedia.sessions.mixing.total import MixSum
 
 if TYPE_CHECKING:
     from rawmedia.audio.pcm import Int16Samples
@@ -20,7 +20,10 @@ _LOWERED = st.lists(st.tuples(_SAMPLES, _FACTORS), max_size=4)
 
 
 def _lowered(samples: Int16Samples, factor: float) -> Int16Samples:
-    return np.rint(samples.astype(np.float32) * np.float32(factor)).astype(np.int16)
+    lowered: Int16Samples = np.rint(samples.astype(np.float32) * np.float32(factor)).astype(
+        np.int16
+    )
+    return lowered
 
 
 @given(

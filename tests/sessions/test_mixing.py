@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from rawmedia.audio.format import SPEECH, TELEPHONY, WIDEBAND_VOICE, AudioFormat
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import ConfigurationError, FormatMismatchError, StreamFailedError
-from rawmedia.sessions.mixing import ListenerMix, Mixing
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechEnded, SpeechStarted
+from rawmedia.sessions.mixing.listener_mix import ListenerMix, Mixing
+from rawmedia.sessions.speech.facts import SpeechEnded, SpeechStarted
+from rawmedia.sessions.speech.playout import SpeechPlayout
 from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.signals import noise, silence, speech_like, tone
@@ -27,7 +27,7 @@ from rawmedia.testing.signals import noise, silence, speech_like, tone
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from rawmedia.sessions.speech_facts import SpeechFact
+    from rawmedia.sessions.speech.facts import SpeechFact
     from rawmedia.streams.playout import MarkReached
 
     Samples = npt.NDArray[np.int16]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawmedia.audio.format import SPEECH, AudioFormat
-from rawmedia.sessions.originals import CAPACITY_MS, OriginalBuffer
+from rawmedia.sessions.mixing.originals import CAPACITY_MS, OriginalBuffer
 from rawmedia.testing.signals import noise, tone
 
 FRAME = 320

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.errors import ConfigurationError
-from rawmedia.sessions.own_words import OwnWords
+from rawmedia.sessions.own_voice.words import OwnWords
 
 SAID = "Your flight to Madrid leaves at nine o'clock tomorrow morning, from gate twelve."
 WHILE = TimeSpan(10_000, 14_000)

@@ -20,7 +20,7 @@ from rawmedia.errors import (
     StreamUseError,
 )
 from rawmedia.sessions.events import MemberLeft, SessionWarning, SpeechLeftOut, UtteranceHeard
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.room import Room
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.legs import FakeLeg

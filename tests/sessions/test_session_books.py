@@ -15,12 +15,12 @@ from rawmedia.audio.frame import AudioFrame
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions.cue import Cue
 from rawmedia.sessions.audience import Audience
+from rawmedia.sessions.engine.listening import EngineInput
 from rawmedia.sessions.events import UtteranceHeard
 from rawmedia.sessions.interpreter import Interpreter
-from rawmedia.sessions.ledger import Ledger
-from rawmedia.sessions.listening import EngineInput
-from rawmedia.sessions.metrics import SpeechLog
-from rawmedia.sessions.reporting import session_report
+from rawmedia.sessions.metrics.ledger import Ledger
+from rawmedia.sessions.metrics.reporting import session_report
+from rawmedia.sessions.metrics.utterance import SpeechLog
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.testing.clock import VirtualClock

@@ -9,14 +9,14 @@ from speech_kit import TRACED, Ear, balance_ms, places, talk, traced
 from rawmedia.audio.format import SPEECH
 from rawmedia.errors import ConfigurationError, PayloadError
 from rawmedia.sessions.lag import LagLimits
-from rawmedia.sessions.speech import MAX_GAP_S, SpeechPlayout
-from rawmedia.sessions.speech_facts import (
+from rawmedia.sessions.speech.facts import (
     SpeechEnded,
     SpeechSkipped,
     SpeechSpedUp,
     SpeechStarted,
 )
-from rawmedia.sessions.speech_line import MAX_UTTERANCES
+from rawmedia.sessions.speech.line import MAX_UTTERANCES
+from rawmedia.sessions.speech.playout import MAX_GAP_S, SpeechPlayout
 from rawmedia.testing.signals import tone
 
 SECOND = 16_000

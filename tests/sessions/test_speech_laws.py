@@ -14,9 +14,9 @@ from speech_kit import TRACED, balance_ms, places, talk, traced
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.sessions.lag import LagLimits
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechEnded, SpeechSkipped, SpeechStarted
-from rawmedia.sessions.speech_queue import MAX_LEAD_MS
+from rawmedia.sessions.speech.facts import SpeechEnded, SpeechSkipped, SpeechStarted
+from rawmedia.sessions.speech.playout import SpeechPlayout
+from rawmedia.sessions.speech.queue import MAX_LEAD_MS
 
 RATE_HZ = TRACED.sample_rate
 FADE = 40

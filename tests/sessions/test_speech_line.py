@@ -10,8 +10,8 @@ from speech_kit import Ear, talk
 
 from rawmedia.audio.format import SPEECH, AudioFormat
 from rawmedia.sessions.lag import LagLimits
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechSkipped
+from rawmedia.sessions.speech.facts import SpeechSkipped
+from rawmedia.sessions.speech.playout import SpeechPlayout
 from rawmedia.testing.signals import silence, tone
 
 RATE_HZ = SPEECH.sample_rate

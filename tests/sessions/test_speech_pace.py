@@ -9,7 +9,7 @@ from speech_kit import talk
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.audio.stretch import LENGTH_TOLERANCE_MS
-from rawmedia.sessions.speech_pace import SpeechPace
+from rawmedia.sessions.speech.pace import SpeechPace
 
 
 def passed(steps: list[tuple[int, float, int]]) -> tuple[float, float]:

@@ -10,8 +10,8 @@ from speech_kit import talk
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.sessions.lag import LagLimits
-from rawmedia.sessions.speech_pauses import PauseTrimmer, faded_in, faded_out, resume_at
-from rawmedia.sessions.speech_queue import Utterance
+from rawmedia.sessions.speech.pauses import PauseTrimmer, faded_in, faded_out, resume_at
+from rawmedia.sessions.speech.queue import Utterance
 from rawmedia.testing.signals import silence, tone
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from speech_kit import TRACED, places, traced
 
-from rawmedia.sessions.speech_queue import MAX_LEAD_MS, Utterance
+from rawmedia.sessions.speech.queue import MAX_LEAD_MS, Utterance
 
 SECOND = TRACED.sample_rate
 

@@ -14,7 +14,7 @@ from rawmedia.cli.exits import MEANINGS, ExitCode
 
 if TYPE_CHECKING:
     from rawmedia.cli.services import Services
-    from rawmedia.sessions.mix_config import MixMode
+    from rawmedia.sessions.mixing.config import MixMode
 
 # "\b" keeps the lines as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(

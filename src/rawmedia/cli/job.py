@@ -15,7 +15,7 @@ from rawmedia.translators.request import TranslationRequest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rawmedia.sessions.mix_config import MixMode
+    from rawmedia.sessions.mixing.config import MixMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

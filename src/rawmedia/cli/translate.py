@@ -23,7 +23,7 @@ from rawmedia.errors import FileWriteError
 from rawmedia.files import probe
 from rawmedia.sessions.events import SessionWarning, UtteranceHeard
 from rawmedia.sessions.interpreter import Interpreter, for_lockstep
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.translators.events import FinalTranslation, TranslatorWarning
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rawmedia.sessions.events import SessionEvent
-    from rawmedia.sessions.ledger import Ledger
+    from rawmedia.sessions.metrics.ledger import Ledger
 
 # How long a caption without speech stays: the time that a slow reader takes, 17 characters
 # a second being the limit that subtitlers keep to.

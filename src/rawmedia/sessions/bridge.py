@@ -11,8 +11,8 @@ from rawmedia.captions.report import CallReport
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
 from rawmedia.sessions.listener import Listener
-from rawmedia.sessions.mix_config import Mixing
-from rawmedia.sessions.own_voice import OwnVoice
+from rawmedia.sessions.mixing.config import Mixing
+from rawmedia.sessions.own_voice.guard import OwnVoice
 from rawmedia.streams.tasks import joined_tasks
 from rawmedia.translators.request import TranslationRequest
 

@@ -11,13 +11,13 @@ from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import ConfigurationError, RawMediaError, StreamError, StreamTimeoutError
 from rawmedia.sessions.audience import Audience, CaptionSink
 from rawmedia.sessions.delivery import Deliveries
-from rawmedia.sessions.engine_keeper import EngineKeeper
-from rawmedia.sessions.engine_run import CLOSING_S
+from rawmedia.sessions.engine.keeper import EngineKeeper
+from rawmedia.sessions.engine.run import CLOSING_S
 from rawmedia.sessions.events import DirectionChanged, OwnVoiceIgnored, SessionWarning
 from rawmedia.sessions.hearings import Hearings
-from rawmedia.sessions.ledger import Ledger
-from rawmedia.sessions.mix_config import Mixing
-from rawmedia.sessions.reporting import session_report
+from rawmedia.sessions.metrics.ledger import Ledger
+from rawmedia.sessions.metrics.reporting import session_report
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.streams.media_clock import MediaClock
 from rawmedia.streams.tasks import joined_tasks
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from rawmedia.captions.figures import DirectionMetrics
     from rawmedia.captions.report import SessionReport
     from rawmedia.errors import TranslatorOverloadedError
-    from rawmedia.sessions.engine_run import EngineRun
+    from rawmedia.sessions.engine.run import EngineRun
     from rawmedia.sessions.events import DirectionState, SessionEvent
     from rawmedia.sessions.listener import Ear, Listener
-    from rawmedia.sessions.own_voice import OwnVoice
+    from rawmedia.sessions.own_voice.guard import OwnVoice
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.reader import AudioReader
     from rawmedia.translators.events import TranslationEvent

@@ -6,14 +6,14 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from rawmedia.sessions.events import SpeechLeftOut, SpeechPlayedFaster
-from rawmedia.sessions.speech_facts import SpeechEnded, SpeechSkipped, SpeechSpedUp, SpeechStarted
+from rawmedia.sessions.speech.facts import SpeechEnded, SpeechSkipped, SpeechSpedUp, SpeechStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rawmedia.sessions.audience import Audience
-    from rawmedia.sessions.ledger import Ledger
     from rawmedia.sessions.listener import Ear, Heard
+    from rawmedia.sessions.metrics.ledger import Ledger
 
 # Utterances that are being heard or were a short while ago.
 _MAX_KNOWN = 2_000

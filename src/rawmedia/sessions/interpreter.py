@@ -8,7 +8,7 @@ from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.audience import CaptionSink
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction, require_targets
 from rawmedia.sessions.listener import Listener
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.streams.media_clock import MediaClock
 from rawmedia.streams.outbound import OutboundAudioStream

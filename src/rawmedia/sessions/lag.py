@@ -1,7 +1,7 @@
 """What to do about translated speech that waits too long: trim pauses, play faster, skip.
 
 *Queueing lag* of a sample is when it is heard minus when it became available. When that is,
-`rawmedia.sessions.speech_queue` tells. Nothing here holds audio or reads a clock.
+`rawmedia.sessions.speech.queue` tells. Nothing here holds audio or reads a clock.
 """
 
 from __future__ import annotations

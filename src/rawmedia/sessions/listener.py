@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from rawmedia.errors import StreamError
 from rawmedia.sessions.lag import LagLimits
-from rawmedia.sessions.mix_config import Mixing
-from rawmedia.sessions.mixing import ListenerMix
-from rawmedia.sessions.speech import SpeechPlayout
-from rawmedia.sessions.speech_facts import SpeechEnded, SpeechStarted
+from rawmedia.sessions.mixing.config import Mixing
+from rawmedia.sessions.mixing.listener_mix import ListenerMix
+from rawmedia.sessions.speech.facts import SpeechEnded, SpeechStarted
+from rawmedia.sessions.speech.playout import SpeechPlayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.speech_facts import SpeechFact
+    from rawmedia.sessions.speech.facts import SpeechFact
     from rawmedia.streams.inbound import InboundAudioStream
     from rawmedia.streams.outbound import OutboundAudioStream
     from rawmedia.streams.playout import MarkReached

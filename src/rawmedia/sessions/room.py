@@ -10,7 +10,7 @@ from rawmedia.captions.report import CallReport
 from rawmedia.errors import ConfigurationError, StreamError, StreamUseError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE
 from rawmedia.sessions.events import MemberLeft
-from rawmedia.sessions.mix_config import Mixing
+from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.room_member import Member, RoomSetup, plain_request, primary
 from rawmedia.streams.tasks import joined_tasks
 

@@ -10,8 +10,8 @@ from rawmedia.errors import RawMediaError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Direction
 from rawmedia.sessions.events import SessionWarning, UtteranceHeard, UtteranceStarted
 from rawmedia.sessions.listener import Listener
-from rawmedia.sessions.mix_config import Mixing
-from rawmedia.sessions.own_voice import OwnVoice
+from rawmedia.sessions.mixing.config import Mixing
+from rawmedia.sessions.own_voice.guard import OwnVoice
 from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:

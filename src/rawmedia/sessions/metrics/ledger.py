@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions.figures import InputFigures
-from rawmedia.sessions.lagging import laal_ms, spoken_delays_ms
-from rawmedia.sessions.meter import DirectionMeter
-from rawmedia.sessions.metrics import Hearing, SpeechLog, Utterance, WrittenText
-from rawmedia.sessions.revisions import RevisionLog, words_of
-from rawmedia.sessions.usage import UsageBook
+from rawmedia.sessions.metrics.lagging import laal_ms, spoken_delays_ms
+from rawmedia.sessions.metrics.meter import DirectionMeter
+from rawmedia.sessions.metrics.revisions import RevisionLog, words_of
+from rawmedia.sessions.metrics.usage import UsageBook
+from rawmedia.sessions.metrics.utterance import Hearing, SpeechLog, Utterance, WrittenText
 from rawmedia.translators.events import (
     FinalTranslation,
     PartialTranslation,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.captions.figures import DirectionMetrics, EchoFigures
-    from rawmedia.sessions.speech_facts import SpeechStats
+    from rawmedia.sessions.speech.facts import SpeechStats
     from rawmedia.translators.events import TranslationEvent, WordTiming
 
 MAX_UTTERANCES = 20_000

@@ -1,7 +1,7 @@
 """The translated speech of one speaker in one language as one listener will hear it.
 
 One utterance after another, never late: see `rawmedia.sessions.lag` for what is done about lag
-and `rawmedia.sessions.speech_queue` for what lag is.
+and `rawmedia.sessions.speech.queue` for what lag is.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 from rawmedia.audio.pcm import int16_samples
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.lag import Backlog, LagController, LagLimits
-from rawmedia.sessions.speech_line import MAX_UTTERANCES, SpeechLine
-from rawmedia.sessions.speech_pauses import PauseTrimmer
+from rawmedia.sessions.speech.line import MAX_UTTERANCES, SpeechLine
+from rawmedia.sessions.speech.pauses import PauseTrimmer
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.speech_facts import SpeechFact, SpeechStats
-    from rawmedia.sessions.speech_queue import Utterance
+    from rawmedia.sessions.speech.facts import SpeechFact, SpeechStats
+    from rawmedia.sessions.speech.queue import Utterance
 
 _REVIEW_MS: Final = 100.0
 """How often the lag that is to be expected is looked at; the bound itself is at every frame."""

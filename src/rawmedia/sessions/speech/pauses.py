@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.pcm import Int16Samples
     from rawmedia.sessions.lag import LagLimits
-    from rawmedia.sessions.speech_queue import Utterance
+    from rawmedia.sessions.speech.queue import Utterance
 
 _AHEAD_MS: Final = 1_000.0
 _AT_ONCE_MS: Final = 100.0

@@ -13,7 +13,7 @@ from rawmedia.errors import (
     TranslatorOverloadedError,
     TranslatorStalledError,
 )
-from rawmedia.sessions.listening import EngineInput
+from rawmedia.sessions.engine.listening import EngineInput
 from rawmedia.translators.events import Progress, TranslatorWarning, Usage, UtteranceEnded
 
 if TYPE_CHECKING:

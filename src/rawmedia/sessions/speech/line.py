@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rawmedia.audio.pauses import FADE_MS
-from rawmedia.sessions.speech_books import SpeechBooks
-from rawmedia.sessions.speech_facts import (
+from rawmedia.sessions.speech.books import SpeechBooks
+from rawmedia.sessions.speech.facts import (
     SkipReason,
     SpeechEnded,
     SpeechSkipped,
     SpeechSpedUp,
     SpeechStarted,
 )
-from rawmedia.sessions.speech_pace import SpeechPace
-from rawmedia.sessions.speech_pauses import faded_in, faded_out, resume_at
-from rawmedia.sessions.speech_queue import Utterance
+from rawmedia.sessions.speech.pace import SpeechPace
+from rawmedia.sessions.speech.pauses import faded_in, faded_out, resume_at
+from rawmedia.sessions.speech.queue import Utterance
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.speech_pauses import PauseTrimmer
+    from rawmedia.sessions.speech.pauses import PauseTrimmer
 
 MAX_UTTERANCES: Final = 1_000
 """So many wait at most, and of so many that are over it is remembered."""
@@ -35,7 +35,7 @@ _RESUME_SHARES: Final = (0.25, 0.5, 0.75)
 class SpeechLine:
     """Utterances one after another, the first of which may be being said. For one thread at a time.
 
-    It does what it is told; who decides is `rawmedia.sessions.speech.SpeechPlayout`.
+    It does what it is told; who decides is `rawmedia.sessions.speech.playout.SpeechPlayout`.
 
     Args:
         format: What the audio is.

@@ -13,7 +13,7 @@ from rawmedia.errors import (
     TranslatorStalledError,
     UnsupportedChangeError,
 )
-from rawmedia.sessions.engine_run import EngineRun, engine_failure
+from rawmedia.sessions.engine.run import EngineRun, engine_failure
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat

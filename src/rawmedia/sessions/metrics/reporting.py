@@ -11,13 +11,13 @@ from rawmedia.captions.report import (
     TranslationReport,
     UtteranceReport,
 )
-from rawmedia.sessions.metrics import Hearing, WrittenText
+from rawmedia.sessions.metrics.utterance import Hearing, WrittenText
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.captions.figures import DirectionMetrics
-    from rawmedia.sessions.ledger import Ledger
-    from rawmedia.sessions.metrics import Utterance
+    from rawmedia.sessions.metrics.ledger import Ledger
+    from rawmedia.sessions.metrics.utterance import Utterance
     from rawmedia.translators.request import TranslationRequest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rawmedia.sessions.latency import LatencyFigures
+from rawmedia.sessions.metrics.latency import LatencyFigures
 
 SkipReason = Literal["lag", "interrupt"]
 """Why speech goes unheard: it came too late, or somebody asked for silence."""

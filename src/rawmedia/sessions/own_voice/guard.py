@@ -11,7 +11,7 @@ from rawmedia.audio.echo.guard import EchoGuard
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.errors import StreamError
 from rawmedia.sessions.events import UtteranceHeard, UtteranceStarted
-from rawmedia.sessions.own_words import OwnWords
+from rawmedia.sessions.own_voice.words import OwnWords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,15 +15,15 @@ from rawmedia.captions.figures import (
     ResilienceFigures,
     SpeechFigures,
 )
-from rawmedia.sessions.latency import LatencyHistogram
+from rawmedia.sessions.metrics.latency import LatencyHistogram
 from rawmedia.translators.resilience.steps import ResilienceWarning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rawmedia.sessions.metrics import Hearing
-    from rawmedia.sessions.speech_facts import SpeechStats
-    from rawmedia.sessions.usage import UsageBook
+    from rawmedia.sessions.metrics.usage import UsageBook
+    from rawmedia.sessions.metrics.utterance import Hearing
+    from rawmedia.sessions.speech.facts import SpeechStats
     from rawmedia.translators.events import TranslatorWarning
 
 Oddity: TypeAlias = Literal[

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS
 from rawmedia.errors import ConfigurationError, FormatMismatchError
-from rawmedia.sessions.mix_config import Mixing, MixMode, MixTiming
-from rawmedia.sessions.mix_input import MixInput
-from rawmedia.sessions.mix_sum import MixSum
-from rawmedia.sessions.originals import OriginalStats
+from rawmedia.sessions.mixing.config import Mixing, MixMode, MixTiming
+from rawmedia.sessions.mixing.originals import OriginalStats
+from rawmedia.sessions.mixing.speaker import MixInput
+from rawmedia.sessions.mixing.total import MixSum
 from rawmedia.streams.buffer import checked_frame
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.pcm import Int16Samples
-    from rawmedia.sessions.speech import SpeechPlayout
-    from rawmedia.sessions.speech_facts import SpeechFact
+    from rawmedia.sessions.speech.facts import SpeechFact
+    from rawmedia.sessions.speech.playout import SpeechPlayout
 
 _MAX_LEAVING = 16
 

@@ -12,17 +12,17 @@ from rawmedia.audio.convert import FormatConverter
 from rawmedia.audio.ducking import Ducker
 from rawmedia.audio.gain import scaled_int16
 from rawmedia.audio.pcm import from_bytes
-from rawmedia.sessions.mix_route import FADE_MS, Route
-from rawmedia.sessions.originals import OriginalBuffer
+from rawmedia.sessions.mixing.originals import OriginalBuffer
+from rawmedia.sessions.mixing.route import FADE_MS, Route
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
-    from rawmedia.sessions.mix_config import Mixing
-    from rawmedia.sessions.mix_route import Way
-    from rawmedia.sessions.mix_sum import MixSum
-    from rawmedia.sessions.speech import SpeechPlayout
+    from rawmedia.sessions.mixing.config import Mixing
+    from rawmedia.sessions.mixing.route import Way
+    from rawmedia.sessions.mixing.total import MixSum
+    from rawmedia.sessions.speech.playout import SpeechPlayout
 
     Contribution = Int16Samples | FloatSamples
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from rawmedia.sessions.latency import LatencyHistogram
-from rawmedia.sessions.speech_facts import SpeechFact, SpeechStats
+from rawmedia.sessions.metrics.latency import LatencyHistogram
+from rawmedia.sessions.speech.facts import SpeechFact, SpeechStats
 
 if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat

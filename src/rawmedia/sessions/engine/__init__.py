@@ -1,0 +1,1 @@
+"""A session's engine: opened, fed, followed and replaced."""

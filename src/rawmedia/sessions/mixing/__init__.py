@@ -1,0 +1,1 @@
+"""What one listener hears of everybody, as one."""

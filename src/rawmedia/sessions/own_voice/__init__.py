@@ -1,0 +1,1 @@
+"""Keeping a translator from translating what it said itself."""

@@ -1,0 +1,1 @@
+"""Translated speech on its way to one listener."""
