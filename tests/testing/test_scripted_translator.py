@@ -424,6 +424,32 @@ def test_a_later_translation_answers_what_it_hears_the_start_of() -> None:
     run(clock, main)
 
 
+def test_a_translation_can_be_told_to_understand_what_it_hears_nearly_all_of() -> None:
+    """A real engine understands a word whose first sound fell into a hole of the line."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        engine = ScriptedTranslator([HELLO, GOODBYE], clock=clock, start_tolerance_ms=50)
+        for start_ms, texts in ((150, ["hello", "goodbye"]), (160, ["goodbye"])):
+            translation = await engine.open(request())
+            events: Timed = []
+            reading = asyncio.create_task(collect(translation, clock, events))
+            await speak(translation, clock, 1_500, start_ms=start_ms)
+            await translation.end_input()
+            await reading
+            heard = [event.source_text for _, event in of_type(events, FinalTranslation)]
+            assert heard == texts
+            await translation.aclose()
+
+    run(clock, main)
+
+
+def test_a_tolerance_is_no_less_than_nothing() -> None:
+    """Else an utterance that was heard whole would be left out."""
+    with pytest.raises(ConfigurationError, match="start_tolerance_ms"):
+        ScriptedTranslator(start_tolerance_ms=-1)
+
+
 def test_opening_can_fail_as_often_as_the_script_says() -> None:
     """What was asked for is on record all the same."""
     clock = VirtualClock()

@@ -131,8 +131,9 @@ class ScriptedTranslation(TranslationBase):
     def _cues(self, start_ms: float) -> Iterator[tuple[float, Callable[[], None]]]:
         """What to do where, for a source that begins at ``start_ms``; at one place, in this order."""
         utterances = sorted(self._translator.utterances.items(), key=lambda item: _place(item[1]))
+        earliest_ms = start_ms - self._translator.start_tolerance_ms - _TOLERANCE_MS
         for name, utterance in utterances:
-            if utterance.start_ms < start_ms - _TOLERANCE_MS:
+            if utterance.start_ms < earliest_ms:
                 continue  # its start was not heard
             yield utterance.start_ms, partial(self._begin_utterance, name, utterance)
             step_ms = (utterance.end_ms - utterance.start_ms) / (len(utterance.revisions) + 1)

@@ -55,10 +55,12 @@ class ScriptedTranslator:
         piece_ms: How long the pieces of speech are.
         open_errors: What the first calls of ``open`` raise, one each; None lets that call pass.
         accepts_update: Whether ``update`` works; otherwise it is refused.
+        start_tolerance_ms: How much of an utterance's beginning may be missing, because the source
+            began later or the line had a hole, for it to be answered all the same.
         max_recorded_frames: How many of its last frames each translation keeps.
 
     Raises:
-        ConfigurationError: Utterances overlap, or ``piece_ms`` is not above 0.
+        ConfigurationError: Utterances overlap, or a length is out of range.
     """
 
     def __init__(
@@ -71,15 +73,19 @@ class ScriptedTranslator:
         piece_ms: float = 100.0,
         open_errors: Iterable[Exception | None] = (),
         accepts_update: bool = False,
+        start_tolerance_ms: float = 0.0,
         max_recorded_frames: int = 30_000,
     ) -> None:
         if not piece_ms > 0:
             raise ConfigurationError("piece_ms", f"must be above 0, got {piece_ms}")
+        if not start_tolerance_ms >= 0:
+            raise ConfigurationError("start_tolerance_ms", f"0 or more, not {start_tolerance_ms}")
         self.script = tuple(script)
         self.clock = clock
         self.speech_format = speech_format
         self.piece_ms = piece_ms
         self.accepts_update = accepts_update
+        self.start_tolerance_ms = start_tolerance_ms
         self.max_recorded_frames = max_recorded_frames
         self.requests: list[TranslationRequest] = []
         """What ``open`` and accepted updates asked for, in order, also where ``open`` raised."""
