@@ -237,6 +237,17 @@ class TestUsage:
             ReportedUsage("spare", 1),
         )
 
+    def test_is_counted_for_the_engine_that_took_over(self) -> None:
+        """A fail-over happens below the session, which must not send one engine's bill to the other."""
+        ledger = books()
+        ledger.take(ResilienceWarning("gone", code="reconnecting"), 13.0)
+        ledger.take(Usage(audio_ms=1), 13.0)
+        ledger.take(ResilienceWarning("here", code="reconnected", engine="spare"), 13.0)
+        ledger.take(Usage(audio_ms=2), 13.0)
+        metrics = ledger.metrics()
+        assert metrics.engine == "spare"
+        assert metrics.reported_usage == (ReportedUsage("e", 1), ReportedUsage("spare", 2))
+
     def test_of_more_languages_and_engines_than_anybody_has_is_put_together(self) -> None:
         """Made-up names must not fill the memory, and no character is lost."""
         ledger = books(target_languages=())

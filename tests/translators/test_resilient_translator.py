@@ -336,6 +336,8 @@ def test_when_an_engine_keeps_failing_the_next_takes_over_and_the_first_comes_ba
         "failed_back",
     ]
     assert [len(engine.translations) for engine in engines] == [2, 1]
+    used = [step.engine for step in came.of(ResilienceWarning) if step.engine]
+    assert used == ["second", engines[0].capabilities.name]
     accounted(came)
 
 

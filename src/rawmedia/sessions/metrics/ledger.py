@@ -22,6 +22,7 @@ from rawmedia.translators.events import (
     Usage,
     UtteranceEnded,
 )
+from rawmedia.translators.resilience.steps import ResilienceWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -138,6 +139,8 @@ class Ledger:
                 self.ended(event.utterance_id)
             case TranslatorWarning():
                 self._meter.warned(event)
+                if isinstance(event, ResilienceWarning) and event.engine:
+                    self.engine = event.engine
             case Usage():
                 self._meter.usage.reported(event)
             case _:

@@ -141,8 +141,9 @@ class Changes(Sessions):
         self._going_back = False
         name = self._names[second.engine]
         if first.engine != second.engine:
-            return self._step("failed_back", f"{name} has taken over again")
-        return self._step("handed_over", f"the next session of {name} has taken over")
+            return self._step("failed_back", f"{name} has taken over again", engine=name)
+        text = f"the next session of {name} has taken over"
+        return self._step("handed_over", text, engine=name)
 
 
 __all__ = ["Changes"]

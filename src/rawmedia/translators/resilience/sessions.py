@@ -138,7 +138,8 @@ class Sessions:
         """A session that is up is fed from now on, and read unless the one before still is."""
         if self._is_down:
             self._is_down = False
-            yield self._step("reconnected", f"{self._names[session.engine]} runs again")
+            name = self._names[session.engine]
+            yield self._step("reconnected", f"{name} runs again", engine=name)
         yield from self._feed(session)
         if self._cut is None:
             yield from self._listen(session, now)
@@ -235,8 +236,11 @@ class Sessions:
         *,
         cause: Exception | None = None,
         audio_ms: float = 0.0,
+        engine: str = "",
     ) -> Warn:
-        return Warn(ResilienceWarning(text, None, cause, code=code, audio_ms=audio_ms))
+        return Warn(
+            ResilienceWarning(text, None, cause, code=code, audio_ms=audio_ms, engine=engine)
+        )
 
     def _ms(self, samples: int) -> float:
         return 0.0 if self._format is None else self._format.duration_ms(samples)

@@ -34,6 +34,9 @@ class ResilienceWarning(TranslatorWarning):
     """Which step."""
     audio_ms: float = field(default=0.0, kw_only=True)
     """How much source audio it is about, where it is about some."""
+    engine: str = field(default="", kw_only=True)
+    """The engine that translates from here on, by the name in its capabilities; empty where the step
+    puts none into use."""
 
 
 __all__ = ["ResilienceCode", "ResilienceWarning"]
