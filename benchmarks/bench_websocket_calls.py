@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import gc
 import json
 import os
 import re
@@ -126,6 +127,7 @@ async def one_call(url: str, seconds: float, delays_ms: list[float]) -> int:
 
 async def run_load(url: str, calls: int, seconds: float) -> None:
     delays_ms: list[float] = []
+    gc.disable()  # a pause of the load is no delay of the server
 
     async def later(number: int) -> int:
         await asyncio.sleep(number * FRAME_S / calls)  # spread within a frame, as calls are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -439,6 +440,31 @@ def test_pending_tells_of_what_was_sent_and_of_what_the_source_has() -> None:
     assert not stream.pending
     stream.send(pcm(1))
     assert stream.pending
+
+
+def test_aready_returns_when_the_stream_is_cleared_and_the_transport_knows() -> None:
+    """Who waits for audio has to pass the clear on, and must not find out at the next frame."""
+    clock = VirtualClock()
+    stream = OutboundAudioStream(clock=clock)
+    told: list[str] = []
+    stream.on_clear(lambda: told.append("cleared"))
+
+    async def wait() -> None:
+        await stream.aready()
+        told.append("ready")
+
+    async def main() -> None:
+        waiting = asyncio.create_task(wait())
+        await clock.sleep_until(0.1)
+        assert not told
+        stream.clear()
+        await waiting
+        assert told == ["cleared", "ready"]
+        assert not stream.queued
+        with pytest.raises(StreamTimeoutError):
+            await stream.aready(timeout=0)  # it was cleared before, not meanwhile
+
+    clock.run(main())
 
 
 def test_aready_waits_for_what_is_sent_and_tells_of_the_end() -> None:

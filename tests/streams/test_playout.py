@@ -12,6 +12,7 @@ from stream_kit import FRAME, pcm, run, settle
 from rawmedia.audio.format import TELEPHONY
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import (
+    ConfigurationError,
     EndOfStreamError,
     StreamClosedError,
     StreamFailedError,
@@ -405,3 +406,34 @@ def test_forgetting_what_is_not_followed_is_harmless() -> None:
     playout = Playout(0.0)
     playout.forget(object())  # type: ignore[arg-type]
     assert playout.waypoints == 0
+
+
+def test_a_transport_may_say_from_pull_to_pull_how_late_audio_is_heard() -> None:
+    """Who sends some frames further ahead than others knows better than one figure for all."""
+    clock = VirtualClock()
+    stream = OutboundAudioStream(clock=clock)
+
+    async def main() -> None:
+        stream.pull()
+        assert stream.stats.played_position == FRAME
+        for delay_ms in (100, 0, 50):
+            stream.playout_delay_ms = delay_ms
+            assert stream.playout_delay_ms == delay_ms
+            stream.pull()
+            assert stream.stats.played_position == FRAME
+        await clock.sleep_until(0.0505)
+        # The second is due, but what was pulled before it is not: playout has one order.
+        assert stream.stats.played_position == FRAME
+        await clock.sleep_until(0.1005)
+        assert stream.stats.played_position == 4 * FRAME
+
+    clock.run(main())
+
+
+@pytest.mark.parametrize("delay_ms", [-1, 60_001, float("nan")])
+def test_a_delay_that_can_not_be_is_refused(delay_ms: float) -> None:
+    """And the one before still holds."""
+    stream = OutboundAudioStream(playout_delay_ms=5)
+    with pytest.raises(ConfigurationError, match="playout_delay_ms"):
+        stream.playout_delay_ms = delay_ms
+    assert stream.playout_delay_ms == 5

@@ -403,3 +403,26 @@ def test_threads_and_processes_work_with_a_scaled_clock() -> None:
 def test_a_speed_that_makes_no_sense_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="speed"):
         ScaledClock(speed)
+
+
+def test_a_wait_that_is_a_rounding_error_long_ends_though_others_are_busy() -> None:
+    """A timeout that is what is left until a sum of frames differs from nothing by 7e-18 s."""
+    clock = VirtualClock()
+    stream = OutboundAudioStream(clock=clock)
+
+    async def main() -> None:
+        await clock.sleep_until(0.04)
+        over = asyncio.Event()
+
+        async def busy() -> None:
+            while not over.is_set():
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(busy())
+        with pytest.raises(StreamTimeoutError):
+            await stream.aready(timeout=7e-18)
+        over.set()
+        await working
+        assert clock.now() == pytest.approx(0.04)
+
+    clock.run(main())

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from rawmedia.adapters.call_log import log_event
 from rawmedia.adapters.websocket.authentication import Handshake
 from rawmedia.adapters.websocket.calls import WebSocketCalls
 from rawmedia.adapters.websocket.json_dialect import MAX_MESSAGE_BYTES
@@ -136,9 +137,9 @@ async def serve(
                 super().handle_exit(sig, frame)
 
         async def drain(self, sig: int, frame: FrameType | None) -> None:
-            _log.info("draining: %d calls go on", calls.stats.calls)
+            log_event(_log, logging.INFO, "draining", calls=calls.stats.calls)
             done = await calls.drain(drain_timeout_s)
-            _log.info("drained" if done else "the time to drain is over")
+            log_event(_log, logging.INFO, "drained", calls=calls.stats.calls, in_time=done)
             super().handle_exit(sig, frame)
 
     server = Server(
@@ -147,6 +148,8 @@ async def serve(
             host=host,
             port=port,
             log_config=None,
+            # Below this it writes the URL of each WebSocket, whose query may hold what nobody should read.
+            log_level="warning",
             access_log=False,
             lifespan="on",
             ws_max_size=max_message_bytes,

@@ -18,7 +18,7 @@ from rawmedia.streams.sending import Ready
 from rawmedia.streams.source import OutboundSource, given_frame
 from rawmedia.streams.waiting import wait_in_task
 from rawmedia.streams.wire_tap import WireTap
-from rawmedia.streams.writer import AudioWriter
+from rawmedia.streams.writer import AudioWriter, checked_playout_delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,6 +211,23 @@ class OutboundAudioStream(AudioWriter):
             self._source = source
 
     @property
+    def playout_delay_ms(self) -> float:
+        """How long after a pull its audio is heard, where nobody reports playout; 0 to 60000.
+
+        A transport that sends some frames further ahead than others sets it before each pull.
+        """
+        return self._playout.delay_s * 1000
+
+    @playout_delay_ms.setter
+    def playout_delay_ms(self, delay_ms: float) -> None:
+        self._playout.delay_s = checked_playout_delay(delay_ms) / 1000
+
+    @property
+    def queued(self) -> bool:
+        """Whether a whole frame that was sent waits to be pulled; what a source has does not count."""
+        return bool(self._buffer.frames)
+
+    @property
     def pending(self) -> bool:
         """Whether there is audio that nobody has pulled yet: a whole frame, or what a source has."""
         with self._lock:
@@ -226,9 +243,9 @@ class OutboundAudioStream(AudioWriter):
             return False
 
     async def aready(self, timeout: float | None = None) -> None:
-        """Wait until a frame that was sent can be pulled, for a transport that has no pace.
+        """Wait until a frame that was sent can be pulled, or the stream is cleared meanwhile.
 
-        Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
+        For a transport that has no pace, or waits for what is late. Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
         and now and then.
 
         Raises:

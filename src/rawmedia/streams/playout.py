@@ -58,13 +58,14 @@ class Playout:
 
     def __init__(self, delay_s: float) -> None:
         self._delay = delay_s
+        self._delayed = delay_s > 0
         self.pulled = 0
         """Wire position of the next sample to be pulled."""
         self.place = 0
         """Place of the next sample to be pulled."""
         self._content_end = 0  # wire position after the last sent audio that was pulled
         self._reported: int | None = None
-        self._pulls: deque[tuple[float, int]] = deque()  # when, and up to where, not yet heard
+        self._pulls: deque[tuple[float, int]] = deque()  # heard when, and up to where
         self._heard = 0
         self._queued: deque[Waypoint] = deque()
         self.on_wire: deque[Waypoint] = deque()
@@ -88,10 +89,10 @@ class Playout:
         """The wire position up to which audio has been heard."""
         if self._reported is not None:
             return self._reported
-        if not self._delay:
+        if not self._delayed:
             return self.pulled
         pulls = self._pulls
-        while pulls and pulls[0][0] + self._delay <= now:
+        while pulls and pulls[0][0] <= now:
             self._heard = pulls.popleft()[1]
         return self._heard
 
@@ -99,13 +100,13 @@ class Playout:
         """When all that was pulled will have been heard; None when it was, or nobody can tell."""
         if self._reported is not None or not self._pulls:
             return None
-        return self._pulls[-1][0] + self._delay
+        return self._pulls[-1][0]
 
     def heard_at(self, wire: int) -> float | None:
         """When the audio before ``wire`` will have been heard; None when nobody can tell."""
         if self._reported is not None:
             return None
-        return next((when + self._delay for when, end in self._pulls if end >= wire), None)
+        return next((when for when, end in self._pulls if end >= wire), None)
 
     def report(self, position: int) -> None:
         """The platform played up to ``position``; never goes back nor past what was pulled."""
@@ -115,12 +116,23 @@ class Playout:
     @property
     def delayed(self) -> bool:
         """Whether pulls have to be timed: what was pulled is heard later, and nobody reports it."""
-        return self._delay > 0 and self._reported is None
+        return self._delayed and self._reported is None
+
+    @property
+    def delay_s(self) -> float:
+        """How long after its pull audio is heard; may change from one pull to the next."""
+        return self._delay
+
+    @delay_s.setter
+    def delay_s(self, delay_s: float) -> None:
+        self._delay = delay_s
+        if delay_s and not self._delayed:
+            self._delayed, self._heard = True, self.pulled
 
     def note_pull(self, samples: int, now: float) -> None:
         """Remember when audio leaves; before it is counted as pulled."""
         self.played(now)
-        self._pulls.append((now, self.pulled + samples))
+        self._pulls.append((now + self._delay, self.pulled + samples))
 
     def pull(self, samples: int) -> None:
         """Count sent audio that leaves, and the waypoints that leave with it."""

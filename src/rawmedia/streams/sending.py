@@ -148,18 +148,22 @@ class Drain:
 
 
 class Ready:
-    """The operation of waiting until a frame that was sent can be pulled."""
+    """The operation of waiting until a frame that was sent can be pulled, or the stream was cleared."""
 
-    __slots__ = ("_writer",)
+    __slots__ = ("_generation", "_writer")
 
     def __init__(self, writer: AudioWriter) -> None:
         self._writer = writer
+        self._generation = writer._generation
 
     def attempt(self) -> Literal[True, Pending.PENDING]:
-        """Look whether one can."""
-        if self._writer._buffer.frames:
+        """Look whether one can, or it was and the transport knows."""
+        writer = self._writer
+        if writer._buffer.frames:
             return True
-        error = self._writer._lifecycle.reader_error()
+        if writer._generation != self._generation and not writer._clearing:
+            return True
+        error = writer._lifecycle.reader_error()
         if error is not None:
             raise error
         return PENDING

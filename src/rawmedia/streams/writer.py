@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 MAX_PLAYOUT_DELAY_MS = 60_000
 
 
+def checked_playout_delay(delay_ms: float) -> float:
+    """The delay, if it can be one.
+
+    Raises:
+        ConfigurationError: It is out of range.
+    """
+    if not 0 <= delay_ms <= MAX_PLAYOUT_DELAY_MS:
+        raise ConfigurationError("playout_delay_ms", f"0 to {MAX_PLAYOUT_DELAY_MS}, not {delay_ms}")
+    return delay_ms
+
+
 class AudioWriter(ABC):
     """What a program does with an outbound stream, whoever carries the audio away."""
 
@@ -40,10 +51,6 @@ class AudioWriter(ABC):
         playout_delay_ms: float,
         clock: Clock,
     ) -> None:
-        if not 0 <= playout_delay_ms <= MAX_PLAYOUT_DELAY_MS:
-            raise ConfigurationError(
-                "playout_delay_ms", f"0 to {MAX_PLAYOUT_DELAY_MS}, not {playout_delay_ms}"
-            )
         self._format = format
         self._frame_samples = checked_frame(format, frame_ms)
         # Reentrant, so that what runs in the midst of anything (a signal handler that closes
@@ -54,7 +61,7 @@ class AudioWriter(ABC):
         self._lifecycle = Lifecycle()
         self._buffer = FrameBuffer(checked_capacity(format, self._frame_samples, capacity_ms))
         self._intake = Intake(format, self._frame_samples)
-        self._playout = Playout(playout_delay_ms / 1000)
+        self._playout = Playout(checked_playout_delay(playout_delay_ms) / 1000)
         self._senders: deque[Send] = deque()
         self._generation = 0
         self._clearing = 0
@@ -210,6 +217,7 @@ class AudioWriter(ABC):
         finally:
             with self._lock:
                 self._clearing -= 1
+                self._buffer.readers.wake_all()  # who waits to pull has something to pass on
         self._call(*calls)
         return dropped_ms
 
@@ -454,4 +462,4 @@ class AudioWriter(ABC):
         return results
 
 
-__all__ = ["AudioWriter"]
+__all__ = ["AudioWriter", "checked_playout_delay"]

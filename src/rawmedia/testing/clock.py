@@ -256,6 +256,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 f"virtual time has stood still at {self.clock.now():g} s for {_MAX_TURNS} turns of "
                 f"the loop, while something always had more to do: {self._waiting()}"
             )
+        # What is due within its resolution the loop calls now; so now it must be, or who waits for a
+        # time that is a rounding error ahead is called, finds that it has not come, and asks again.
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        if timers and timers[0].when() <= self.clock._now + self._clock_resolution:
+            self.clock._now = max(self.clock._now, timers[0].when())
 
     def _waiting(self) -> str:
         tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())

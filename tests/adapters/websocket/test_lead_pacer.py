@@ -18,13 +18,14 @@ def paced(
     arrivals_ms: list[float],
     *,
     lead_ms: float = 80.0,
+    max_ahead_ms: float = 0.0,
     until_ms: float = 1_000.0,
     stall_ms: tuple[float, float] | None = None,
 ) -> tuple[list[float], list[float], float]:
     """When frames that were sent then went out, when silence did, and what was skipped."""
     clock = VirtualClock()
     outbound = OutboundAudioStream(capacity_ms=10_000, clock=clock)
-    pacer = LeadPacer(outbound, lead_ms)
+    pacer = LeadPacer(outbound, lead_ms, max_ahead_ms=max_ahead_ms)
     spoken: list[float] = []
     silent: list[float] = []
 
@@ -115,3 +116,43 @@ def test_audio_that_came_while_the_program_was_held_up_goes_before_silence() -> 
     spoken, silent, _ = paced(arrivals, stall_ms=(300, 460))
     assert spoken[-10:] == arrivals[-10:]
     assert not [at for at in silent if 310 < at < 800]
+
+
+def test_audio_that_waits_goes_out_further_ahead_than_silence() -> None:
+    """A second of speech leaves at once for the platform's buffer, as far as that may be filled."""
+    spoken, silent, _ = paced([0.0] * 20, max_ahead_ms=200)
+    assert silent[:4] == [0.0] * 4
+    assert spoken == [max(0.0, 20.0 * n - 200) for n in range(4, 24)]
+    assert silent[4] >= 20.0 * 24 - 80
+
+
+def test_what_piles_up_behind_silence_delays_nothing_that_comes_after_it() -> None:
+    """The sender was held up, so silence is in front; what comes live goes out as it comes again."""
+    arrivals = [105.0 + 20 * n for n in range(40)]
+    for n, at in enumerate(arrivals):
+        if 310 <= at < 460:
+            arrivals[n] = 461.0
+    spoken, silent, _ = paced(arrivals, max_ahead_ms=250)
+    assert [at for at in silent if 310 < at < 460]
+    assert spoken == arrivals
+    late, _, _ = paced(arrivals)
+    assert late[-1] > arrivals[-1]
+
+
+def test_how_late_a_frame_is_heard_is_what_is_estimated() -> None:
+    """Playout that nobody reports is counted from when a frame is due, not from when it left."""
+    clock = VirtualClock()
+    outbound = OutboundAudioStream(capacity_ms=10_000, playout_delay_ms=80, clock=clock)
+    pacer = LeadPacer(outbound, 80.0, max_ahead_ms=400.0)
+
+    async def main() -> None:
+        outbound.send(b"\1\0" * 320 * 10)
+        for _ in range(10):
+            await pacer.ready()
+            assert clock.now() == 0
+            pacer.pull()
+        for heard_frames in range(10):
+            await clock.sleep_until(heard_frames * 0.02 + 0.001)
+            assert outbound.stats.played_position == (heard_frames + 1) * 320
+
+    clock.run(main())

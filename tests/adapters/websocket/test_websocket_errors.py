@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rawmedia.adapters.handlers import BadParameterError
 from rawmedia.adapters.websocket import (
     CallLostError,
     CallRefusedError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
+        (BadParameterError("key", "is missing"), "the call's parameter 'key': is missing"),
         (CallLostError(15.0), "the socket dropped, and no other came within 15 s"),
         (CallRefusedError("expired"), "the caller could not be authenticated: expired"),
         (CallTooLongError(3_600.0), "the call lasted for 3600 s, which is as long as one may"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rawmedia.adapters.call_log import log_event
 from rawmedia.adapters.websocket.acs import CALL_ID_HEADER
 from rawmedia.adapters.websocket.authentication import POLICY_VIOLATION, CallRefusedError
 from rawmedia.adapters.websocket.leg import WebSocketLeg, WebSocketLegConfig
@@ -179,7 +180,7 @@ class WebSocketCalls:
         if started is None:
             return
         dialect, start = started
-        leg = self._leg_for(self._key(handshake, start), start)
+        leg = self._leg_for(self._key(handshake, start), start, handshake)
         if leg is None:
             await self._turn_away(socket)
             return
@@ -190,7 +191,9 @@ class WebSocketCalls:
             with suppress(SocketClosedError):
                 await socket.close(_UNSUPPORTED)
         except RawMediaError as error:
-            _log.info("a call's stream failed: %s", type(error).__name__)
+            log_event(
+                _log, logging.INFO, "socket_failed", call=leg.name, problem=type(error).__name__
+            )
 
     async def drain(self, timeout: float | None = None) -> bool:
         """Take no new call, and wait until none is left; known calls still may come back.
@@ -253,7 +256,7 @@ class WebSocketCalls:
             except CallRefusedError as error:
                 self._refused += 1
                 refused = True
-                _log.warning("a caller was refused: %s", error.reason)
+                log_event(_log, logging.WARNING, "caller_refused", reason=error.reason)
             except SocketClosedError:
                 start = None
             else:
@@ -278,21 +281,27 @@ class WebSocketCalls:
 
     async def _turn_away(self, socket: Socket) -> None:
         self._turned_away += 1
+        log_event(_log, logging.WARNING, "turned_away", calls=len(self._calls))
         with suppress(SocketClosedError):
             await socket.close(_TRY_LATER)
 
     # Calls.
 
-    def _leg_for(self, key: str | None, started: StreamStarted) -> WebSocketLeg | None:
+    def _leg_for(
+        self, key: str | None, started: StreamStarted, handshake: Handshake
+    ) -> WebSocketLeg | None:
         """The leg that this key has, or a new one; None when no more are taken."""
         known = self._calls.get(key) if key is not None else None
         if known is not None and not known.leg.over:
             self._reattached += 1
+            log_event(_log, logging.INFO, "call_reattached", call=known.leg.name)
             return known.leg
         if not self.has_room:
             return None
         self._taken += 1
-        leg = WebSocketLeg(started, self._config.leg, name=key, clock=self._clock)
+        leg = WebSocketLeg(
+            started, self._config.leg, handshake=handshake, name=key, clock=self._clock
+        )
         call = _Call(leg)
         # A call that is over may still be in its handler; then its key is the new one's.
         place: object = call if key is None else key
@@ -305,7 +314,8 @@ class WebSocketCalls:
 
     async def _handle(self, call: _Call) -> None:
         leg, limit = call.leg, self._config.max_duration_s
-        timer = None
+        timer, outcome, began = None, "over", self._clock.now()
+        log_event(_log, logging.INFO, "call_started", call=leg.name, format=str(leg.started.format))
         if limit is not None:
             too_long = CallTooLongError(limit)
             timer = self._clock.call_at(self._clock.now() + limit, lambda: leg.lose(too_long))
@@ -313,12 +323,39 @@ class WebSocketCalls:
             await self._handler(leg)
         except Exception as error:  # noqa: BLE001 - one call's handler must not end the others
             self._failed += 1
-            _log.error("a call's handler failed: %s", type(error).__name__, exc_info=error)
+            outcome = "failed"
+            problem = f"{type(error).__name__}: {error}" if isinstance(error, RawMediaError) else ""
+            log_event(
+                _log,
+                logging.ERROR,
+                "handler_failed",
+                # What a program's own error says may be what nobody should read in a log.
+                error=None if problem else error,
+                call=leg.name,
+                problem=problem or type(error).__name__,
+            )
+        except asyncio.CancelledError:
+            outcome = "hung up"
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
             await leg.aclose()
             self._calls = {key: each for key, each in self._calls.items() if each is not call}
+            heard, said = leg.inbound.stats, leg.outbound.stats
+            log_event(
+                _log,
+                logging.INFO,
+                "call_ended",
+                call=leg.name,
+                outcome=outcome,
+                duration_s=self._clock.now() - began,
+                heard_ms=leg.inbound.format.duration_ms(heard.position),
+                overrun_ms=heard.overrun_ms,
+                sent_ms=leg.outbound.format.duration_ms(said.pulled_position),
+                stalled_ms=leg.stalled_ms,
+                calls=len(self._calls),
+            )
             if not self._calls:
                 self._none_left.set()
 

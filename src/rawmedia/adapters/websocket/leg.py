@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rawmedia.adapters.websocket.attachment import Ending
+    from rawmedia.adapters.websocket.authentication import Handshake
     from rawmedia.adapters.websocket.dialect import (
         Dialect,
         DialectEvent,
@@ -55,6 +56,9 @@ class WebSocketLegConfig(BaseModel):
 
     lead_ms: float = Field(default=80.0, ge=0, le=1_000)
     """How far ahead of being heard audio is sent; the network may be late by as much."""
+    max_ahead_ms: float = Field(default=250.0, ge=0, le=2_000)
+    """How far ahead at most audio is sent that waits already, as after this program was held up. Less
+    than ``lead_ms`` counts as that."""
     capacity_ms: float = Field(default=2_000.0, ge=20, le=60_000)
     """How much unsent audio, and how much unread audio of each voice, is kept."""
     grace_s: float = Field(default=15.0, ge=0, le=600)
@@ -95,11 +99,12 @@ class WebSocketLeg(CallLeg):
 
     ``clear`` on ``outbound`` has the platform drop what it holds, with the next frame. Marks
     and played positions are the platform's where it answers marks; elsewhere they are estimated
-    (``stats.played_is_estimate``): heard ``lead_ms`` after the pull.
+    (``stats.played_is_estimate``): heard as far after the pull as it was sent ahead.
 
     Args:
         started: What the platform said of the stream.
         config: Limits and times.
+        handshake: What was asked for as its first socket was opened, where that is known.
         name: How reports call the leg; the call's or the stream's id if None.
         language: What is spoken on it, as a BCP-47 tag.
         clock: What everything is timed on.
@@ -110,6 +115,7 @@ class WebSocketLeg(CallLeg):
         started: StreamStarted,
         config: WebSocketLegConfig | None = None,
         *,
+        handshake: Handshake | None = None,
         name: str | None = None,
         language: str | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -130,11 +136,13 @@ class WebSocketLeg(CallLeg):
         )
         self.started = started
         """What the platform said as the call began."""
+        self.handshake = handshake
+        """What was asked for as its first socket was opened; None where nobody said."""
         self.config = config
         self._hearing = Hearing(
             self, capacity_ms=capacity_ms, max_participants=config.max_participants
         )
-        self._speaking = Speaking(self, lead_ms=config.lead_ms)
+        self._speaking = Speaking(self, lead_ms=config.lead_ms, max_ahead_ms=config.max_ahead_ms)
         self._attachment: Attachment | None = None
         self._attached = 0
         self._over = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import StreamTimeoutError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from rawmedia.streams.outbound import OutboundAudioStream
 
 _LOOK_S = 0.01
-"""How often it is looked whether a source has something, which nobody tells; else every frame."""
+"""How often it is looked whether a source has something, which nobody tells."""
 _RESPITE_S = 0.06
 """How long at most a program that was held up is given to bring what it has."""
 _CATCH_UP_S = 0.2
@@ -23,8 +24,10 @@ _CATCH_UP_S = 0.2
 class LeadPacer:
     """Pulls frame n of an outbound stream ``lead_ms`` before it is heard, n frames after the first.
 
-    Audio goes out when it is due, or as it comes after that. So what is passed on live is not held
-    up, and the platform holds nearly all of the lead. In the midst of speech a frame that is not there is
+    Audio that was sent goes out up to ``max_ahead_ms`` early: what piled up behind silence, while this
+    program was held up, is then as soon at the platform as if it had not been, and what
+    follows live is not held up either. Silence, and what a source renders when it is asked,
+    goes out no earlier than the lead, so that what is decided is heard that soon. In the midst of speech a frame that is not there is
     waited for until the platform has one frame left, because silence in its place would stay in front
     of all that follows (`OutboundAudioStream.paced`, which knows of no such stock, has to put
     it there). Elsewhere silence waits for one frame's time, no longer.
@@ -32,12 +35,21 @@ class LeadPacer:
     Args:
         outbound: What is pulled.
         lead_ms: How far ahead.
+        max_ahead_ms: How far ahead audio that waits to be pulled; at least the lead.
         urgent: What can't wait for audio: while there is anything in it, nothing is waited for.
     """
 
-    def __init__(self, outbound: OutboundAudioStream, lead_ms: float, urgent: Sized = ()) -> None:
+    def __init__(
+        self,
+        outbound: OutboundAudioStream,
+        lead_ms: float,
+        *,
+        max_ahead_ms: float = 0.0,
+        urgent: Sized = (),
+    ) -> None:
         self._outbound, self._clock = outbound, outbound.clock
         self._lead = lead_ms / 1000
+        self._ahead = max(lead_ms, max_ahead_ms) / 1000
         self._urgent = urgent
         self._frame = outbound.frame_ms / 1000
         self._patience = max(0.0, self._lead - self._frame)
@@ -48,6 +60,11 @@ class LeadPacer:
         self._frames = 0
         self.stalled_s = 0.0
         """Time that was skipped because frames were too late to be caught up."""
+
+    @property
+    def heard_until(self) -> float:
+        """When all that was pulled will have been heard, on the clock."""
+        return self._start + self._frames * self._frame
 
     def restart(self) -> None:
         """The platform holds nothing any more: begin anew, with the whole lead."""
@@ -66,7 +83,7 @@ class LeadPacer:
         if self._frames == 0:
             self._start = now
         # Multiplied, not added up, so that rounding makes no drift.
-        heard = self._start + self._frames * self._frame
+        heard = self.heard_until
         late = now - heard
         if late > _CATCH_UP_S:
             self._start += late
@@ -80,17 +97,25 @@ class LeadPacer:
         elif not self._held_up:
             # This program was held up and has not read what came meanwhile, so it gets the time to.
             until, self._held_up = now + self._respite, True
-        look = self._frame if outbound._source is None else _LOOK_S
-        while not outbound.pending and not self._urgent:
-            left = until - clock.now()
-            if left <= 0:
-                break
-            try:
-                await outbound.aready(timeout=min(left, look))
-            except StreamTimeoutError:
-                continue
+        if outbound._source is not None:
+            await self._await_source(until)
+        elif now < until and not outbound.queued and not self._urgent:
+            # A clear ends this, too.
+            with suppress(StreamTimeoutError):
+                await outbound.aready(timeout=until - now)
+        if outbound.queued:
+            due = heard - self._ahead
         if due > clock.now():
             await clock.sleep_until(due)
+
+    async def _await_source(self, until: float) -> None:
+        """Wait until a source has something, or somebody sends or clears."""
+        while not self._outbound.pending and not self._urgent:
+            left = until - self._clock.now()
+            if left <= 0:
+                return
+            with suppress(StreamTimeoutError):
+                await self._outbound.aready(timeout=min(left, _LOOK_S))
 
     def pull(self) -> AudioFrame:
         """The frame that is to be sent now.
@@ -100,6 +125,8 @@ class LeadPacer:
             StreamFailedError: Likewise.
             StreamClosedError: Likewise.
         """
+        ahead_s = self.heard_until - self._clock.now()
+        self._outbound.playout_delay_ms = max(0.0, ahead_s * 1000)
         frame = self._outbound.pull()
         self._frames += 1
         self._flows = not frame.filler

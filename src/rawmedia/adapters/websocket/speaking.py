@@ -32,13 +32,16 @@ class Speaking:
     Args:
         leg: Whose outbound it is.
         lead_ms: How far ahead of being heard audio is sent.
+        max_ahead_ms: How far ahead audio that is there already.
     """
 
-    def __init__(self, leg: CallLeg, *, lead_ms: float) -> None:
-        self._leg, self._outbound, self._lead_ms = leg, leg.outbound, lead_ms
+    def __init__(self, leg: CallLeg, *, lead_ms: float, max_ahead_ms: float) -> None:
+        self._leg, self._outbound = leg, leg.outbound
         # Filled from any thread; where on the wire the stream was when it was cleared.
         self._clears: deque[int] = deque()
-        self._pacer = LeadPacer(self._outbound, lead_ms, urgent=self._clears)
+        self._pacer = LeadPacer(
+            self._outbound, lead_ms, max_ahead_ms=max_ahead_ms, urgent=self._clears
+        )
         self._mark_wanted = False
         self._marks: dict[str, int] = {}
         self._marks_set = 0
@@ -92,15 +95,17 @@ class Speaking:
                 pacer.restart()
                 if frame.position < cleared_at:
                     continue
-            await self._send(attachment, frame)
+            if attachment.dialect.marks:
+                await self._send_marked(attachment, frame)
+            else:
+                await attachment.say(frame)
 
     async def _play_out(self, attachment: Attachment) -> None:
         """Stay until the last audio is heard, so that its marks are told where nobody answers them."""
         await self._mark(attachment, self._outbound.stats.pulled_position)
-        clock = self._leg.clock
         # A frame more, so that no rounding lets it be a moment too early.
-        heard_ms = self._lead_ms + self._outbound.frame_ms
-        await clock.sleep_until(clock.now() + heard_ms / 1000)
+        heard_at = self._pacer.heard_until + self._outbound.frame_ms / 1000
+        await self._leg.clock.sleep_until(heard_at)
         with suppress(EndOfStreamError, StreamClosedError):
             self._outbound.pull()
 
@@ -109,10 +114,7 @@ class Speaking:
         while self._leg.state == "suspended":
             await clock.sleep_until(clock.now() + _LOOK_S)
 
-    async def _send(self, attachment: Attachment, frame: AudioFrame) -> None:
-        if not attachment.dialect.marks:
-            await attachment.say(frame)
-            return
+    async def _send_marked(self, attachment: Attachment, frame: AudioFrame) -> None:
         if frame.filler and self._unmarked_ms:
             # Speech has just ended: whoever drains waits for exactly this place.
             await self._mark(attachment, frame.position)

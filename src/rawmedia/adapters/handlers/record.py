@@ -1,0 +1,97 @@
+"""Records what callers say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rawmedia.adapters.call_log import log_event
+from rawmedia.errors import StreamError
+from rawmedia.sessions.recording import Recorder, TrackStopped
+from rawmedia.streams.leg import ParticipantJoined
+
+if TYPE_CHECKING:
+    from rawmedia.adapters.handlers.folders import CallFolders
+    from rawmedia.adapters.websocket.leg import WebSocketLeg
+    from rawmedia.sessions.recording import RecordingEvent, RecordingFormat
+    from rawmedia.streams.inbound import InboundAudioStream
+
+_log = logging.getLogger("rawmedia.server")
+
+
+class RecordHandler:
+    """Records a call into a folder of its own until the caller hangs up; the caller hears nothing.
+
+    Where the platform separates voices each is a track. A disk that fails ends the recording and not
+    the call, and is logged.
+
+    Args:
+        folders: Where to.
+        format: Of the files. "opus" needs libopus.
+        max_bytes: What the files of a call may take together; None for no limit.
+    """
+
+    def __init__(
+        self,
+        folders: CallFolders,
+        *,
+        format: RecordingFormat = "wav",
+        max_bytes: int | None = None,
+    ) -> None:
+        self._folders, self._format, self._max_bytes = folders, format, max_bytes
+
+    async def __call__(self, leg: WebSocketLeg) -> None:
+        """See one call through; cancelling hangs up, and what was recorded is kept.
+
+        Raises:
+            FileWriteError: The folder can't be made.
+        """
+        async with Recorder(
+            self._folders.new(leg.name),
+            format=self._format,
+            max_bytes=self._max_bytes,
+            clock=leg.clock,
+            on_event=lambda event: log_recording(leg.name, event),
+        ) as recorder:
+            recorder.leg(leg)
+            joining = asyncio.create_task(_record_who_joins(leg, recorder))
+            try:
+                await listen_to_the_end(leg.inbound)
+            finally:
+                joining.cancel()
+
+
+async def listen_to_the_end(stream: InboundAudioStream) -> None:
+    """Read a stream that others tap, so that nothing in it is too late."""
+    with suppress(StreamError):
+        async for _ in stream:
+            pass
+
+
+def log_recording(call: str, event: RecordingEvent) -> None:
+    """A recording that stops is news for whoever runs the server."""
+    if isinstance(event, TrackStopped):
+        problem = None if event.error is None else str(event.error)
+        log_event(
+            _log, logging.ERROR, "recording_stopped", call=call, track=event.track, problem=problem
+        )
+
+
+async def _record_who_joins(leg: WebSocketLeg, recorder: Recorder) -> None:
+    async with asyncio.TaskGroup() as listening:
+        async for event in leg.events:
+            if isinstance(event, ParticipantJoined):
+                stream = leg.participants.get(event.participant)
+                if stream is not None:
+                    recorder.track(
+                        event.participant,
+                        stream,
+                        role="original",
+                        participant=event.participant,
+                    )
+                    listening.create_task(listen_to_the_end(stream))
+
+
+__all__ = ["RecordHandler", "listen_to_the_end", "log_recording"]

@@ -1,0 +1,290 @@
+"""``rawmedia serve`` as a process, dialled by fake platforms over the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command_line import SCRIPTED_RAWMEDIA, rawmedia, scripted
+
+from rawmedia.adapters.handlers import BridgeHandler, CaptionsHandler, EchoHandler, RecordHandler
+from rawmedia.adapters.websocket import AcsToken, SocketClosedError, TwilioSignature
+from rawmedia.audio.format import TELEPHONY
+from rawmedia.cli.serve import Service, authenticator_of, handler_of
+from rawmedia.cli.services import Services
+from rawmedia.errors import ConfigurationError, MissingDependencyError
+from rawmedia.testing import FakeAcs, FakeTwilio, speech_like
+from rawmedia.testing.translators import ScriptedTranslator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+class Served:
+    """The command at work, and what it logs."""
+
+    def __init__(self, *options: str, environ: dict[str, str] | None = None) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self.port}/calls"
+        self.process = subprocess.Popen(
+            [
+                *SCRIPTED_RAWMEDIA,
+                "serve",
+                "--port",
+                str(self.port),
+                "--log-format",
+                "json",
+                *options,
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environ or {})},
+        )
+        self.log = ""
+
+    def __enter__(self) -> Served:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def status(self, path: str) -> int | None:
+        """None while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as response:
+                code: int = response.status
+                return code
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        except OSError:
+            return None
+
+    async def answers(self, path: str, status: int) -> None:
+        """Wait for it."""
+        async with asyncio.timeout(30):
+            while await asyncio.to_thread(self.status, path) != status:  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> list[dict[str, Any]]:
+        """Ask it to end, and give its log, of which every line must be an object."""
+        self.process.send_signal(signal.SIGTERM)
+        _, self.log = await asyncio.to_thread(self.process.communicate, None, 30)
+        return [json.loads(line) for line in self.log.splitlines()]
+
+
+def events(log: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [line for line in log if line.get("event") == name]
+
+
+def test_an_echo_is_heard_by_who_dials_and_logged() -> None:
+    """The first thing that anybody tries with a platform."""
+
+    async def main(server: Served) -> None:
+        await server.answers("/ready", 200)
+        fake = FakeAcs(speech_like(60_000, seed=1), call_id="call-7")
+        dialling = asyncio.create_task(fake.dial(server.url + "?sig=secret-query", fake.headers))
+        await asyncio.sleep(1)
+        assert abs(fake.heard().samples).max() > 1_000
+        fake.hang_up()
+        await dialling
+        log = await server.stop()
+        assert not fake.complaints
+        assert events(log, "anybody_may_dial")
+        assert events(log, "serving")[0]["url"] == server.url
+        (ended,) = events(log, "call_ended")
+        assert (ended["call"], ended["outcome"]) == ("call-7", "over")
+        assert ended["heard_ms"] > 500
+        assert "secret-query" not in server.log
+
+    options = ("--dialect", "acs", "--handler", "echo", "--insecure-no-auth")
+    with Served(*options) as server:
+        asyncio.run(main(server))
+
+
+def test_twilio_is_known_by_its_signature_and_nobody_else_gets_in() -> None:
+    """By default; what was wrong is in the log, and no secret."""
+
+    async def main(server: Served) -> None:
+        await server.answers("/ready", 200)
+        stranger = FakeTwilio()
+        forged = FakeTwilio.headers(server.url, "another token")
+        with pytest.raises(SocketClosedError):
+            await stranger.dial(server.url, forged)
+        fake = FakeTwilio(speech_like(60_000, seed=1, format=TELEPHONY))
+        headers = FakeTwilio.headers(server.url, TOKEN)
+        dialling = asyncio.create_task(fake.dial(server.url, headers))
+        await asyncio.sleep(0.7)
+        assert abs(fake.heard().samples).max() > 1_000
+        fake.hang_up()
+        await dialling
+        log = await server.stop()
+        (refused,) = events(log, "caller_refused")
+        assert refused["reason"] == "wrong signature"
+        for secret in (TOKEN, *headers.values(), *forged.values()):
+            assert secret not in server.log
+
+    options = ("--dialect", "twilio", "--handler", "echo")
+    with Served(*options, environ={"TWILIO_AUTH_TOKEN": TOKEN}) as server:
+        asyncio.run(main(server))
+
+
+def test_two_calls_are_bridged_and_drained_on_sigterm(tmp_path: Path) -> None:
+    """A deployment cuts nobody off, refuses who comes, and ends when they have hung up."""
+
+    async def main(server: Served) -> None:
+        await server.answers("/ready", 200)
+        ana = FakeAcs(speech_like(60_000, seed=1), call_id="ana")
+        bob = FakeAcs(speech_like(60_000, seed=2), call_id="bob")
+        dialling = [
+            asyncio.create_task(fake.dial(f"{server.url}?key=k&language={language}", fake.headers))
+            for fake, language in ((ana, "en-US"), (bob, "es"))
+        ]
+        await asyncio.sleep(2.5)
+        server.process.send_signal(signal.SIGTERM)
+        await server.answers("/ready", 503)
+        before = bob.heard().samples_per_channel
+        await asyncio.sleep(1.5)
+        assert abs(bob.heard().samples[before:]).max() > 1_000
+        ana.hang_up()
+        await asyncio.wait_for(asyncio.gather(*dialling), 10)
+        _, server.log = await asyncio.to_thread(server.process.communicate, None, 30)
+        log = [json.loads(line) for line in server.log.splitlines()]
+        (ended,) = events(log, "bridge_ended")
+        assert ended["utterances_a_to_b"] >= 1
+        assert "sentence" not in server.log
+        assert "frase" not in server.log
+
+    options = ("--dialect", "acs", "--from", "en-US", "--to", "es", "--insecure-no-auth")
+    with Served(*options, "--folder", str(tmp_path), "--record") as server:
+        asyncio.run(main(server))
+    assert "frase" in (tmp_path / "k" / "en-US-es.vtt").read_text()
+    assert (tmp_path / "k" / "audio" / "recording.json").exists()
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """Exit code 2, and the option."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        options = ("--dialect", "acs", "--handler", "echo", "--insecure-no-auth")
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "rawmedia", "serve", *options),
+                *("--port", str(taken.getsockname()[1])),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 2, ran.stderr
+    assert "--port" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--dialect", "acs"], "ACS_AUDIENCE"),
+        (["--dialect", "twilio"], "TWILIO_AUTH_TOKEN"),
+        (["--dialect", "acs", "--insecure-no-auth"], "--from"),
+        (["--dialect", "acs", "--insecure-no-auth", "--from", "en-US"], "--to"),
+        (["--dialect", "acs", "--insecure-no-auth", "--handler", "record"], "--folder"),
+        (
+            [
+                *("--dialect", "acs", "--insecure-no-auth", "--handler", "captions"),
+                *("--from", "en-US", "--to", "es"),
+            ],
+            "--folder",
+        ),
+        (
+            [
+                "--dialect",
+                "acs",
+                "--insecure-no-auth",
+                "--from",
+                "en-US",
+                "--to",
+                "es",
+                "--to",
+                "fr",
+            ],
+            "one language",
+        ),
+        (
+            [
+                *("--dialect", "acs", "--insecure-no-auth"),
+                "--from",
+                "en-US",
+                "--to",
+                "es",
+                "--record",
+            ],
+            "folder",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_is_served(
+    options: list[str], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the first call."""
+    for name in ("ACS_AUDIENCE", "TWILIO_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    ran = rawmedia("serve", *options, engine=scripted())
+    assert ran.exit_code == 2
+    assert problem in ran.stderr
+
+
+def test_an_engine_for_one_way_only_has_to_be_wanted() -> None:
+    """The embedded engine; nobody shall find out on the phone."""
+    service = Service(
+        dialect="acs", engine="offline", source_language="en-US", target_languages=("es",)
+    )
+    try:
+        Services().choose_translator("offline")
+    except MissingDependencyError:
+        pytest.skip("the embedded engine is not installed")
+    with pytest.raises(ConfigurationError, match="--one-way"):
+        handler_of(service, Services())
+    one_way = Service(
+        dialect="acs",
+        engine="offline",
+        source_language="en-US",
+        target_languages=("es",),
+        one_way=True,
+    )
+    assert isinstance(handler_of(one_way, Services()), BridgeHandler)
+
+
+def test_options_choose_the_handler_and_who_may_dial(tmp_path: Path) -> None:
+    """Each name of the help is something."""
+    services = Services(choose_translator=lambda _name: ScriptedTranslator())
+    languages: dict[str, Any] = {"source_language": "en", "target_languages": ("es", "fr")}
+    kinds = {
+        "echo": EchoHandler,
+        "record": RecordHandler,
+        "captions": CaptionsHandler,
+    }
+    for name, kind in kinds.items():
+        service = Service(dialect="acs", handler=name, folder=tmp_path, **languages)  # type: ignore[arg-type]
+        assert isinstance(handler_of(service, services), kind)
+    acs = authenticator_of(Service(dialect="acs"), {"ACS_AUDIENCE": "id"})
+    assert isinstance(acs, AcsToken)
+    twilio = authenticator_of(Service(dialect="twilio"), {"TWILIO_AUTH_TOKEN": "t"})
+    assert isinstance(twilio, TwilioSignature)
