@@ -14,8 +14,8 @@ from rawmedia.audio.format import WIDEBAND_VOICE
 from rawmedia.errors import StreamFailedError
 from rawmedia.files import AudioFileReader
 from rawmedia.sessions.mixing.listener_mix import ListenerMix, Mixing
-from rawmedia.sessions.speech.playout import SpeechPlayout
 from rawmedia.sessions.speech.facts import SpeechEnded
+from rawmedia.sessions.speech.playout import SpeechPlayout
 from rawmedia.testing.clock import VirtualClock
 from rawmedia.testing.signals import joined, noise, speech_like
 

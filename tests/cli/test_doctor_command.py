@@ -126,6 +126,24 @@ def test_a_codec_that_is_nowhere_is_no_reason_to_fail(
     assert (check.found, check.command) == (None, "pip install 'rawmedia[opus]'")
 
 
+def test_a_sound_card_that_can_not_be_reached_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The package, or the system's library that it needs; and it does not decide either."""
+    from rawmedia.cli import checks as looked_at
+
+    def broken(_name: str) -> None:
+        raise OSError("PortAudio library not found")
+
+    monkeypatch.setattr(looked_at, "package_version", lambda _name: "1.0")
+    monkeypatch.setattr("importlib.import_module", broken)
+    check = looked_at.check_portaudio()
+    assert (check.found, check.command) == (None, "sudo apt-get install libportaudio2")
+    assert check.problem == "PortAudio library not found"
+    monkeypatch.setattr(looked_at, "package_version", not_installed)
+    assert looked_at.check_portaudio().command == "pip install 'rawmedia[soundcard]'"
+
+
 def test_a_uv_environment_is_given_uv_s_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no pip in it."""
     from rawmedia.cli import checks as looked_at

@@ -298,6 +298,25 @@ def _languages(
     write_out(to_json(found) if as_json else to_table(found))
 
 
+@app.command("devices", epilog=_EXIT_CODES, short_help="List microphones and loudspeakers.")
+def _devices(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, for a program to read.")
+    ] = False,
+    debug: _DebugOption = False,
+) -> None:
+    """List the microphones and loudspeakers of this machine, by the names that other commands take."""
+    from rawmedia.cli.command import report_failure
+    from rawmedia.cli.devices import devices, to_json, to_table
+    from rawmedia.cli.display import write_out
+
+    try:
+        found = devices()
+    except Exception as error:
+        raise typer.Exit(report_failure(error, debug=debug)) from error
+    write_out(to_json(found) if as_json else to_table(found))
+
+
 @app.command("azure-emulator", epilog=_EXIT_CODES, short_help="Run a local Azure Speech service.")
 def _azure_emulator(
     port: Annotated[

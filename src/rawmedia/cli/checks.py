@@ -139,6 +139,26 @@ def check_libopus() -> Check:
     )
 
 
+def check_portaudio() -> Check:
+    """What reaches microphone and loudspeaker; finds no device, for a server has none."""
+    name, needed_for = "PortAudio", "the sound card"
+    package = _version("sounddevice")
+    if package is None:
+        command = _pip("'rawmedia[soundcard]'")
+        return Check(name=name, needed_for=needed_for, found=None, command=command)
+    try:
+        importlib.import_module("sounddevice")
+    except (ImportError, OSError) as error:
+        return Check(
+            name=name,
+            needed_for=needed_for,
+            found=None,
+            problem=str(error),
+            command="sudo apt-get install libportaudio2",
+        )
+    return Check(name=name, needed_for=needed_for, found=f"sounddevice {package}")
+
+
 def _version(package: str) -> str | None:
     try:
         return package_version(package)
@@ -171,6 +191,7 @@ __all__ = [
     "check_libsndfile",
     "check_numpy",
     "check_pocketsphinx",
+    "check_portaudio",
     "check_python",
     "check_rawmedia",
 ]

@@ -16,6 +16,7 @@ from rawmedia.cli.checks import (
     check_libsndfile,
     check_numpy,
     check_pocketsphinx,
+    check_portaudio,
     check_python,
     check_rawmedia,
 )
@@ -80,6 +81,7 @@ def diagnose() -> Diagnosis:
         more=(
             check_apertium("offline: French", "eng-cat", "cat-fra"),
             check_libopus(),
+            check_portaudio(),
         ),
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rawmedia.testing.compare import AudioDiffersError, assert_same_audio, snr_db
     from rawmedia.testing.fake_acs import AcsMessages, FakeAcs
     from rawmedia.testing.fake_sockets import FakeSocket, socket_pair
+    from rawmedia.testing.fake_soundcard import FakeSoundCard
     from rawmedia.testing.fake_twilio import FakeTwilio, TwilioMessages
     from rawmedia.testing.flaky import FlakyTranslator
     from rawmedia.testing.legs import FakeLeg, Lost
@@ -58,6 +59,7 @@ _HOMES = {
         "FakeSocket",
         "socket_pair",
     ),
+    "rawmedia.testing.fake_soundcard": ("FakeSoundCard",),
     "rawmedia.testing.fake_twilio": (
         "FakeTwilio",
         "TwilioMessages",
@@ -116,6 +118,7 @@ __all__ = [
     "FakeLeg",
     "FakeParty",
     "FakeSocket",
+    "FakeSoundCard",
     "FakeTwilio",
     "FlakyTranslator",
     "GilbertElliott",
