@@ -89,13 +89,17 @@ def prepare(
     voices: dict[str, AudioFrame] | None = None,
     engines: dict[str, Any] | None = None,
     setups: dict[str, dict[str, Any]] | None = None,
+    kinds: dict[str, Callable[..., FakeLeg]] | None = None,
     on_event: Callable[[Direction, SessionEvent], object] | None = None,
     **more: Any,
 ) -> Call:
-    """Put a call together. What the parties say is silence, unless ``voices`` has it."""
+    """Put a call together. What the parties say is silence, unless ``voices`` has it.
+
+    Their legs are fakes, or of the ``kinds`` given.
+    """
     clock = VirtualClock()
     legs = {
-        name: FakeLeg(
+        name: (kinds or {}).get(name, FakeLeg)(
             (voices or {}).get(name, silence(lasts_ms)),
             outbound_format=VOICE,
             name=name,

@@ -188,6 +188,20 @@ def test_frames_that_do_not_go_together_are_not_joined() -> None:
         joined([])
 
 
+@pytest.mark.parametrize(
+    ("first_at", "second_at", "third_at"), [(0, 0, 10), (320, 0, 640), (0, 320, 330)]
+)
+def test_frames_that_overlap_are_not_joined_wherever_they_do(
+    first_at: int, second_at: int, third_at: int
+) -> None:
+    """The last may end before the first does, or even begin before it."""
+    frames = [noise(20, seed=1).at(place) for place in (first_at, second_at, third_at)]
+    with pytest.raises(ConfigurationError, match="the one before ends at"):
+        joined(frames)
+    with pytest.raises(ConfigurationError, match="the one before ends at"):
+        joined([noise(100, seed=1), noise(20, seed=2).at(20)])
+
+
 def test_every_name_of_the_kit_is_there_and_an_unknown_one_is_not() -> None:
     """They are loaded lazily, so a wrong home would show only at its first use."""
     lazy = {name for names in rawmedia.testing._HOMES.values() for name in names}

@@ -415,7 +415,7 @@ def test_a_wait_that_is_a_rounding_error_long_ends_though_others_are_busy() -> N
         over = asyncio.Event()
 
         async def busy() -> None:
-            while not over.is_set():
+            while not over.is_set():  # noqa: ASYNC110 - it is to be busy
                 await asyncio.sleep(0)
 
         working = asyncio.create_task(busy())

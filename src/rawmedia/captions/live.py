@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from rawmedia.captions.erasure import Erasure
+from rawmedia.captions.shown import shown
 from rawmedia.captions.stable import StabilityConfig, StableText
 from rawmedia.translators.events import FinalTranslation, PartialTranslation, UtteranceEnded
 
@@ -107,8 +108,8 @@ class LiveCaptions:
     """Follows any number of translations at once.
 
     Whatever order events come in, a caption's ``stable`` text only grows until its final,
-    and the final text is shown as the engine gave it. Memory is bounded: 64 utterances may
-    be open; of more, the oldest is abandoned.
+    and the final text is shown as the engine gave it, its first 20 000 characters at least.
+    Memory is bounded: 64 utterances may be open; of more, the oldest is abandoned.
 
     Args:
         stability: When a word of a partial result is shown for good.
@@ -305,8 +306,9 @@ class _Caption:
 
 
 def _texts(event: PartialTranslation | FinalTranslation) -> Iterator[tuple[str | None, str]]:
-    yield None, event.source_text
-    yield from event.translations.items()
+    yield None, shown(event.source_text)
+    for target, text in event.translations.items():
+        yield target, shown(text)
 
 
 __all__ = ["CaptionKey", "CaptionUpdate", "LiveCaptionStats", "LiveCaptions"]

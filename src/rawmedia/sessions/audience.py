@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from rawmedia.captions.cue import Cue
+from rawmedia.captions.shown import shown
 from rawmedia.sessions.events import CaptionsFailed, UtteranceHeard, UtteranceStarted
 
 if TYPE_CHECKING:
@@ -121,17 +122,17 @@ class Audience:
             UtteranceHeard(utterance_id, language, text, start_ms, end_ms, spoken=True, cut=cut)
         )
 
-    def written(self, language: str, utterance_id: str, when: float) -> None:
-        """An utterance of which there is no speech is shown at ``when``; one without text is not."""
+    def written(self, language: str, utterance_id: str, when: float) -> bool:
+        """An utterance of which there is no speech is shown at ``when``; False where it has no text."""
         text = self._ledger.text(utterance_id, language)
-        if text and not self._gone:
-            start_ms = self._ledger.session_ms(when)
-            end_ms = start_ms + _reading_ms(text)
-            self._caption(
-                UtteranceHeard(
-                    utterance_id, language, text, start_ms, end_ms, spoken=False, cut=False
-                )
-            )
+        if not text or self._gone:
+            return False
+        start_ms = self._ledger.session_ms(when)
+        end_ms = start_ms + _reading_ms(text)
+        self._caption(
+            UtteranceHeard(utterance_id, language, text, start_ms, end_ms, spoken=False, cut=False)
+        )
+        return True
 
     def notice(self, text: str, when: float) -> None:
         """Show every reader something that nobody said."""
@@ -148,10 +149,10 @@ class Audience:
                 Cue(
                     heard.start_ms,
                     heard.end_ms,
-                    heard.text,
+                    shown(heard.text),
                     heard.language,
                     self._speaker,
-                    source,
+                    source and shown(source),
                     source_language,
                 )
             )

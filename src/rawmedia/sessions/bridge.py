@@ -13,8 +13,8 @@ from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE, Dire
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.own_voice.guard import OwnVoice
+from rawmedia.sessions.plain_request import plain_request
 from rawmedia.streams.tasks import joined_tasks
-from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rawmedia.sessions.audience import CaptionSink
     from rawmedia.sessions.events import SessionEvent
     from rawmedia.streams.leg import CallLeg
+    from rawmedia.translators.request import TranslationRequest
     from rawmedia.translators.translator import Translator
 
 EndsWith = Literal["both", "either"]
@@ -136,6 +137,7 @@ class Bridge:
         captions and the report.
 
         Raises:
+            ConfigurationError: What one party says can't be converted into what the other hears.
             StreamError: A leg's outbound stream takes nothing any more, or has a source already.
             Exception: What ``on_event`` raised.
             RuntimeError: It was run before.
@@ -215,7 +217,7 @@ def _setup(
         raise ConfigurationError(
             name, f"{mute.name} has no language; give it one, or set this direction up"
         )
-    request = TranslationRequest(source_language=source, target_languages=(target,))
+    request = plain_request(source, (target,))
     return DirectionSetup(translator=translator, request=request)
 
 

@@ -61,7 +61,11 @@ class Delivery:
                 self._hearing[utterance_id] = tuple(each for each in ears if each is not ear)
 
     def put(self, event: TranslatedAudio, now: float) -> bool:
-        """Give a piece of speech to all who hear its utterance; whether anybody took it."""
+        """Give a piece of speech to all who hear its utterance; whether anybody took it.
+
+        Raises:
+            UnsupportedFormatError: Its rate can't be converted into a listener's.
+        """
         name = spoken_id(self._language, event.utterance_id)
         utterance_id = event.utterance_id
         ears = self._hearing.get(utterance_id)
@@ -69,13 +73,14 @@ class Delivery:
             while len(self._hearing) >= _MAX_OPEN:
                 self.end_utterance(next(iter(self._hearing)), now)
             ears = self._hearing[utterance_id] = tuple(self.ears)
+        # All of them first: where one can't be, nobody gets any.
+        converted = {
+            wanted: self._converted(utterance_id, event.frame, wanted)
+            for wanted in dict.fromkeys(ear.playout.format for ear in ears)
+        }
         taken = False
-        converted: dict[AudioFormat, Int16Samples] = {}
         for ear in ears:
-            wanted = ear.playout.format
-            samples = converted.get(wanted)
-            if samples is None:
-                samples = converted[wanted] = self._converted(utterance_id, event.frame, wanted)
+            samples = converted[ear.playout.format]
             if ear.put(name, samples, now) and len(samples):
                 taken = True
                 self._hearings.put(name, ear)
@@ -107,13 +112,18 @@ class Delivery:
             self.end_utterance(utterance_id, now)
 
     def _converted(self, utterance_id: str, frame: AudioFrame, format: AudioFormat) -> Int16Samples:
-        if frame.format == format:
+        converters = self._converters.get(format)
+        converter = None if converters is None else converters.get(utterance_id)
+        if converter is None and frame.format == format:
             return frame.samples
-        converters = self._converters.setdefault(format, OrderedDict())
-        converter = converters.get(utterance_id)
+        before = b""
         if converter is None or converter.source != frame.format:
-            converter = converters[utterance_id] = FormatConverter(frame.format, format)
-        return from_bytes(converter.push(frame), format.num_channels)
+            # An engine that changes its format in mid-utterance loses none of what it said.
+            fresh = FormatConverter(frame.format, format)
+            before = b"" if converter is None else converter.flush()
+            converter = fresh
+            self._converters.setdefault(format, OrderedDict())[utterance_id] = converter
+        return from_bytes(before + converter.push(frame), format.num_channels)
 
 
 class Deliveries:
@@ -166,7 +176,11 @@ class Deliveries:
         return was
 
     def put(self, event: TranslatedAudio, now: float) -> None:
-        """Let speech be heard by all who listen in its language."""
+        """Let speech be heard by all who listen in its language.
+
+        Raises:
+            UnsupportedFormatError: Its rate can't be converted into a listener's.
+        """
         self._by_language[event.language].put(event, now)
 
     def end_utterance(self, utterance_id: str, now: float) -> None:

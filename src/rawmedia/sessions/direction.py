@@ -8,12 +8,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.errors import ConfigurationError, RawMediaError, StreamError, StreamTimeoutError
+from rawmedia.errors import (
+    ConfigurationError,
+    EngineFailedError,
+    RawMediaError,
+    StreamError,
+    StreamTimeoutError,
+    UnsupportedFormatError,
+)
 from rawmedia.sessions.audience import Audience, CaptionSink
+from rawmedia.sessions.cancelling import go_on
 from rawmedia.sessions.delivery import Deliveries
 from rawmedia.sessions.engine.keeper import EngineKeeper
-from rawmedia.sessions.engine.run import CLOSING_S
-from rawmedia.sessions.events import DirectionChanged, OwnVoiceIgnored, SessionWarning
+from rawmedia.sessions.engine.pieces import in_pieces
+from rawmedia.sessions.events import (
+    DirectionChanged,
+    EngineMisbehaved,
+    OwnVoiceIgnored,
+    SessionWarning,
+)
 from rawmedia.sessions.hearings import Hearings
 from rawmedia.sessions.metrics.ledger import Ledger
 from rawmedia.sessions.metrics.reporting import session_report
@@ -32,6 +45,7 @@ if TYPE_CHECKING:
     from rawmedia.sessions.engine.run import EngineRun
     from rawmedia.sessions.events import DirectionState, SessionEvent
     from rawmedia.sessions.listener import Ear, Listener
+    from rawmedia.sessions.metrics.oddities import Oddity
     from rawmedia.sessions.own_voice.guard import OwnVoice
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.reader import AudioReader
@@ -132,6 +146,7 @@ class Direction:
             engine=translator.capabilities.name,
             source_language=request.source_language,
             target_languages=request.target_languages,
+            on_oddity=self._misbehaved,
         )
         self._audience = Audience(
             self._ledger, captions or {}, on_event, tolerant=not strict, speaker=speaker
@@ -294,9 +309,8 @@ class Direction:
         run = self._engine.run
         if run is not None:
             try:
-                async with asyncio.timeout(CLOSING_S):
-                    await run.translation.interrupt()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is silent already
+                await run.interrupt()
+            except RawMediaError as error:  # whatever it is, it is silent already
                 self.warn("the engine could not be interrupted", error)
         return dropped_ms
 
@@ -354,8 +368,7 @@ class Direction:
     def stop(self) -> None:
         """Take nothing more in; what was said before is still translated and heard, then `run` ends."""
         self._stopped = True
-        if self._reading is not None:
-            self._reading.cancel()
+        self._stop_reading()
 
     # Its life.
 
@@ -382,14 +395,16 @@ class Direction:
                 self._engine.begin(tasks)
                 if self._strict:
                     await self._engine.enable()
-                self._reading = tasks.create_task(self._read(), name=f"reading {self.name}")
+                self._begin_reading(tasks)
                 opening = tasks.create_task(self._open(), name=f"opening {self.name}")
                 while not self._is_over:
                     self._news.clear()
+                    await self._engine.notice()
+                    await self._go_on_reading(tasks)
                     await self._news.wait()
                 opening.cancel()
                 await self._play_out()
-                self._reading.cancel()
+                self._stop_reading()
                 watching.cancel()
                 self._audience.check()
             if self._failure is not None:
@@ -415,6 +430,20 @@ class Direction:
             except RawMediaError:
                 return  # the event of it was told, and it is tried again
 
+    def _begin_reading(self, tasks: asyncio.TaskGroup) -> None:
+        self._reading = tasks.create_task(self._read(), name=f"reading {self.name}")
+        self._reading.add_done_callback(lambda _: self._news.set())
+
+    async def _go_on_reading(self, tasks: asyncio.TaskGroup) -> None:
+        """Where an engine has cancelled the task that feeds it, the next one gets what follows."""
+        if self._reading is not None and self._reading.cancelled() and not self._input_ended:
+            self._begin_reading(tasks)
+            await self._engine.give_up("it cancelled the task that feeds it")
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
     async def _read(self) -> None:
         """Give the engine what is said, until nobody says anything any more."""
         try:
@@ -425,6 +454,7 @@ class Direction:
         except asyncio.CancelledError:
             if not self._stopped or self._is_over:
                 raise
+            go_on()
         self._input_ended = True
         await self._engine.end_input()
         self._news.set()
@@ -438,7 +468,7 @@ class Direction:
                 self._news.clear()
                 await self._news.wait()
             run = engine.run
-            if run is None:
+            if run is None or run.closed:
                 self._untranslated_ms += frame.duration_ms
             if own_voice is not None:
                 for piece in own_voice.clean(frame):
@@ -497,14 +527,17 @@ class Direction:
             return
         self._audience.tell(event)
         if isinstance(event, TranslatedAudio):
-            await self._deliver(event)
+            for piece in in_pieces(event):
+                await self._deliver(piece, run)
+                if piece is not event:
+                    await asyncio.sleep(0)  # so that everybody else has a turn
             return
         now = self._clock.now()
         self._ledger.take(event, now)
         if isinstance(event, FinalTranslation):
             for language in run.request.target_languages:
                 if not (run.request.speech and self._deliveries.is_heard(language)):
-                    self._audience.written(language, event.utterance_id, now)
+                    self._hearings.write(language, event.utterance_id, now)
         elif isinstance(event, UtteranceEnded):
             self._end(event, run, now)
 
@@ -516,7 +549,7 @@ class Direction:
             return False
         return self._own_voice.is_own(event.source_text, start, end, self._clock.now())
 
-    async def _deliver(self, event: TranslatedAudio) -> None:
+    async def _deliver(self, event: TranslatedAudio, run: EngineRun) -> None:
         deliveries = self._deliveries
         if not deliveries.is_heard(event.language) or self._hearings.is_cancelled(
             event.utterance_id
@@ -527,8 +560,13 @@ class Direction:
         if self._hearings.is_cancelled(event.utterance_id):  # meanwhile
             self._ledger.unheard(event)
             return
+        try:
+            deliveries.put(event, self._clock.now())
+        except UnsupportedFormatError as error:
+            self._ledger.unheard(event)
+            problem = f"it speaks at {event.frame.format}, which no listener can be given"
+            raise EngineFailedError(run.name, problem) from error
         self._ledger.spoken(event)
-        deliveries.put(event, self._clock.now())
 
     def _end(self, event: UtteranceEnded, run: EngineRun, now: float) -> None:
         """All of an utterance is there; where no speech of it came, it can only be read."""
@@ -539,7 +577,7 @@ class Direction:
             if self._deliveries.is_heard(language) and not self._hearings.is_put(
                 language, event.utterance_id
             ):
-                self._audience.written(language, event.utterance_id, now)
+                self._hearings.write(language, event.utterance_id, now)
 
     def changed(
         self, state: DirectionState, error: RawMediaError | None, retry_in_ms: float | None
@@ -581,6 +619,9 @@ class Direction:
         self._news.set()
 
     # How.
+
+    def _misbehaved(self, rule: Oddity, utterance_id: str) -> None:
+        self._audience.tell(EngineMisbehaved(rule, self._ledger.engine, utterance_id))
 
     def _fail(self, message: str, error: RawMediaError) -> None:
         if self._strict:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rawmedia.translators.events import TranslationEvent
+
+if TYPE_CHECKING:
+    from rawmedia.sessions.metrics.oddities import Oddity
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,19 @@ class DirectionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineMisbehaved:
+    """An engine broke a rule of the protocol for the first time; the session copes with it.
+
+    How often it does is in the figures, under ``oddities``.
+    """
+
+    rule: Oddity
+    engine: str
+    utterance_id: str
+    """Where it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaptionsFailed:
     """Captions in a language can't be written any more; the call goes on without them."""
 
@@ -112,6 +128,7 @@ SessionEvent = (
     | SpeechPlayedFaster
     | SpeechLeftOut
     | DirectionChanged
+    | EngineMisbehaved
     | CaptionsFailed
     | OwnVoiceIgnored
     | MemberLeft
@@ -122,6 +139,7 @@ __all__ = [
     "CaptionsFailed",
     "DirectionChanged",
     "DirectionState",
+    "EngineMisbehaved",
     "MemberLeft",
     "OwnVoiceIgnored",
     "SessionEvent",

@@ -40,6 +40,7 @@ class Hearings:
         # Who speaks for an utterance in a language, by `spoken_id`; None once all is told.
         self._witnesses: OrderedDict[str, Ear | None] = OrderedDict()
         self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._written: OrderedDict[str, None] = OrderedDict()
 
     def put(self, name: str, ear: Ear) -> None:
         """An ear took speech of an utterance."""
@@ -51,6 +52,14 @@ class Hearings:
     def is_put(self, language: str, utterance_id: str) -> bool:
         """Whether somebody hears it, or will, or did; so that it need not be written."""
         return spoken_id(language, utterance_id) in self._witnesses
+
+    def write(self, language: str, utterance_id: str, when: float) -> None:
+        """An utterance is to be read in a language, where it has a text and was not written before."""
+        name = spoken_id(language, utterance_id)
+        if name not in self._written and self._audience.written(language, utterance_id, when):
+            self._written[name] = None
+            if len(self._written) > _MAX_KNOWN:
+                self._written.popitem(last=False)
 
     def cancel(self, utterance_ids: Iterable[str]) -> None:
         """These were interrupted: speech of them that is still to come is not wanted."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import StreamError
+from rawmedia.sessions.convertible import require_convertible
 from rawmedia.sessions.lag import LagLimits
 from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.mixing.listener_mix import ListenerMix
@@ -206,8 +207,10 @@ class Listener:
             capacity_ms: How much translated speech may wait.
 
         Raises:
-            ConfigurationError: He is heard already, or a number is out of range.
+            ConfigurationError: He is heard already, a number is out of range, or what he says can't
+                be converted into what the party hears.
         """
+        self._require_hearable(original)
         playout = SpeechPlayout(self.mix.format, max_lag_ms=max_lag_ms, capacity_ms=capacity_ms)
         self.mix.add_speaker(speaker, playout, mixing)
         self._sources[speaker], self._max_lags[speaker] = original, max_lag_ms
@@ -220,8 +223,10 @@ class Listener:
         """Hear a speaker from now on as he is, without a translation.
 
         Raises:
-            ConfigurationError: He is heard already.
+            ConfigurationError: He is heard already, or what he says can't be converted into what
+                the party hears.
         """
+        self._require_hearable(original)
         self.mix.add_speaker(speaker, None, Mixing(mode="captions_only"))
         self._sources[speaker] = original
         self._attend(speaker)
@@ -313,6 +318,11 @@ class Listener:
         ear = self._ears.get(speaker)
         if ear is not None:
             ear.pulled(facts)
+
+    def _require_hearable(self, original: InboundAudioStream | None) -> None:
+        """What is found out when it is pulled would break the party's transport."""
+        if original is not None:
+            require_convertible("format", self.name, original.format, self.mix.format)
 
     def _bound(self, speaker: object) -> None:
         """Bound the lag as asked; consecutive timing has none."""

@@ -11,7 +11,8 @@ from rawmedia.errors import ConfigurationError, StreamError, StreamUseError
 from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, DEFAULT_NOTICE
 from rawmedia.sessions.events import MemberLeft
 from rawmedia.sessions.mixing.config import Mixing
-from rawmedia.sessions.room_member import Member, RoomSetup, plain_request, primary
+from rawmedia.sessions.plain_request import plain_request
+from rawmedia.sessions.room_member import Member, RoomSetup, primary
 from rawmedia.streams.tasks import joined_tasks
 
 if TYPE_CHECKING:

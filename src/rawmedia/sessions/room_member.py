@@ -12,7 +12,7 @@ from rawmedia.sessions.events import SessionWarning, UtteranceHeard, UtteranceSt
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.sessions.own_voice.guard import OwnVoice
-from rawmedia.translators.request import TranslationRequest
+from rawmedia.sessions.plain_request import plain_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -21,17 +21,13 @@ if TYPE_CHECKING:
     from rawmedia.sessions.events import SessionEvent
     from rawmedia.streams.leg import CallLeg
     from rawmedia.streams.reader import AudioReader
+    from rawmedia.translators.request import TranslationRequest
     from rawmedia.translators.translator import Translator
 
 
 def primary(language: str) -> str:
     """A tag's first subtag (RFC 5646 section 2.2.1): who speaks one region's variety understands the others."""
     return language.lower().partition("-")[0]
-
-
-def plain_request(source: str, targets: tuple[str, ...]) -> TranslationRequest:
-    """A request without any wishes."""
-    return TranslationRequest(source_language=source, target_languages=targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,4 +305,4 @@ async def _carry(direction: Direction, tap: AudioReader) -> None:
         tap.close()
 
 
-__all__ = ["Member", "RoomSetup", "Tasks", "plain_request", "primary"]
+__all__ = ["Member", "RoomSetup", "Tasks", "primary"]

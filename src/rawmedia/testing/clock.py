@@ -30,6 +30,7 @@ _LIMIT_S = 7 * 86_400.0
 # So many turns of the loop at one moment of virtual time are some minutes of real time, in which
 # something goes round and round.
 _MAX_TURNS = 20_000_000
+_STUCK_TURNS = 1_000
 
 
 class VirtualClock:
@@ -256,11 +257,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 f"virtual time has stood still at {self.clock.now():g} s for {_MAX_TURNS} turns of "
                 f"the loop, while something always had more to do: {self._waiting()}"
             )
-        # What is due within its resolution the loop calls now; so now it must be, or who waits for a
-        # time that is a rounding error ahead is called, finds that it has not come, and asks again.
-        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        if timers and timers[0].when() <= self.clock._now + self._clock_resolution:
-            self.clock._now = max(self.clock._now, timers[0].when())
+        # What is due within its resolution the loop calls now. Two who wait for times that are a
+        # rounding error ahead are called, find that it has not come, and ask again, for ever.
+        if self._turns % _STUCK_TURNS == 0:
+            timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+            if timers and timers[0].when() <= self.clock._now + self._clock_resolution:
+                self.clock._now = max(self.clock._now, timers[0].when())
 
     def _waiting(self) -> str:
         tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())

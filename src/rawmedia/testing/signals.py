@@ -130,7 +130,6 @@ def joined(frames: Iterable[AudioFrame]) -> AudioFrame:
     if not parts:
         raise ConfigurationError("frames", "at least one is needed")
     first = parts[0]
-    samples = np.zeros((parts[-1].end - first.position, first.format.num_channels), np.int16)
     end = first.position
     for part in parts:
         if part.format != first.format:
@@ -139,8 +138,10 @@ def joined(frames: Iterable[AudioFrame]) -> AudioFrame:
             raise ConfigurationError(
                 "frames", f"one starts at sample {part.position}, the one before ends at {end}"
             )
-        samples[part.position - first.position : part.end - first.position] = part.samples
         end = part.end
+    samples = np.zeros((end - first.position, first.format.num_channels), np.int16)
+    for part in parts:
+        samples[part.position - first.position : part.end - first.position] = part.samples
     return AudioFrame(samples, first.format, first.position, first.source)
 
 

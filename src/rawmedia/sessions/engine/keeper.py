@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rawmedia.errors import (
     EngineFailedError,
     RawMediaError,
+    TranslatorClosedError,
     TranslatorError,
     TranslatorStalledError,
-    UnsupportedChangeError,
 )
-from rawmedia.sessions.engine.run import EngineRun, engine_failure
+from rawmedia.sessions.cancelling import go_on
+from rawmedia.sessions.engine.calls import engine_call
+from rawmedia.sessions.engine.failures import engine_failure
+from rawmedia.sessions.engine.listening import require_hearable
+from rawmedia.sessions.engine.run import CLOSING_S, EngineRun
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from rawmedia.audio.format import AudioFormat
     from rawmedia.errors import TranslatorOverloadedError
     from rawmedia.sessions.events import DirectionState
     from rawmedia.streams.clock import Clock
     from rawmedia.translators.events import TranslationEvent
     from rawmedia.translators.request import TranslationRequest
-    from rawmedia.translators.translator import Translator
+    from rawmedia.translators.translator import Translation, Translator
+
+
+# How long an engine may go on talking after the last of the audio, whatever it says: longer than
+# any speech that is owed, and shorter than a night of silence that somebody pays for.
+_MAX_OWED_S = 600.0
+# An engine that has always something to say would otherwise never let anybody else have a turn.
+_EVENTS_A_TURN = 10
 
 
 class EngineUser(Protocol):
     """Who the engine works for."""
 
     async def take(self, event: TranslationEvent, run: EngineRun) -> None:
-        """The engine reports; waits while there is no room for what it says."""
+        """The engine reports; waits while there is no room for what it says.
+
+        Raises:
+            TranslatorError: Nothing can be done with what it reports.
+        """
         ...
 
     def changed(
@@ -73,6 +91,9 @@ class EngineKeeper:
             there is no more audio, before it counts as failed.
         reopen_ms: How long after a failure it is opened again; None for never.
         wanted: Whether it is switched on.
+
+    Raises:
+        ConfigurationError: The engine can't be given frames of that format.
     """
 
     def __init__(
@@ -88,6 +109,7 @@ class EngineKeeper:
         reopen_ms: float | None,
         wanted: bool,
     ) -> None:
+        require_hearable(heard, translator.capabilities)
         self._user = user
         self.translator = translator
         self.request = request
@@ -103,6 +125,9 @@ class EngineKeeper:
         self._wanted = wanted
         self._ending = False
         self._opened = self._ended = 0
+        # What was cancelled, which the end of the session explains or, when it goes on, nothing does.
+        self._cut_off: list[EngineRun] = []
+        self._not_opened = False
         self._changing = asyncio.Lock()
         self._tasks: asyncio.TaskGroup | None = None
         self._reopening: asyncio.Task[None] | None = None
@@ -134,6 +159,7 @@ class EngineKeeper:
         run, self.run = self.run, None
         self._change("off")
         if run is not None:
+            self._expect_end(run)
             await self._close(run)
 
     async def update(self, request: TranslationRequest, translator: Translator) -> None:
@@ -145,6 +171,7 @@ class EngineKeeper:
         """
         async with self._changing:
             translator.capabilities.check(request)
+            require_hearable(self._heard, translator.capabilities)
             run = self.run
             if run is not None and not (
                 translator is self.translator and await self._changes(run, request)
@@ -167,15 +194,36 @@ class EngineKeeper:
         if run is not None:
             await self._close(run)
 
-    async def _changes(self, run: EngineRun, request: TranslationRequest) -> bool:
+    # Whether it lives.
+
+    async def notice(self) -> None:
+        """See to what was cancelled though the session goes on.
+
+        An engine may cancel the task that calls it, and a program whoever waits for `enable`.
+        """
+        while self._cut_off:
+            run = self._cut_off.pop()
+            problem = "it cancelled the task that reads its events"
+            await self._bury(run, EngineFailedError(run.name, problem))
+        if self._not_opened and not self._changing.locked():
+            self._not_opened = False
+            if self.run is None:
+                name = self.translator.capabilities.name
+                self._lose(EngineFailedError(name, "it was not opened: that was cancelled"))
+
+    async def give_up(self, problem: str) -> None:
+        """The engine that is fed has done something that nobody can go on from."""
+        if self.run is not None:
+            await self.run.give_up(EngineFailedError(self.run.name, problem))
+
+    # How.
+
+    @staticmethod
+    async def _changes(run: EngineRun, request: TranslationRequest) -> bool:
         """Whether a translation could change what it does."""
         if request.source_language != run.request.source_language:
             return False
-        with contextlib.suppress(UnsupportedChangeError):
-            await run.translation.update(request)
-            run.request = request
-            return True
-        return False
+        return await run.update(request)
 
     async def _open(self) -> None:
         self._stop_reopening()
@@ -186,6 +234,10 @@ class EngineKeeper:
         except RawMediaError as error:
             self._lose(error)
             raise
+        except asyncio.CancelledError:
+            self._not_opened = True
+            self._user.moved()
+            raise
         if self._wanted and not self._ending:
             self._adopt(run)
         else:  # it was switched off meanwhile
@@ -194,16 +246,13 @@ class EngineKeeper:
 
     async def _start(self, request: TranslationRequest, translator: Translator) -> EngineRun:
         name = translator.capabilities.name
-        try:
-            async with asyncio.timeout(self._max_stall_ms / 1000):
-                translation = await translator.open(request)
-        except RawMediaError:
-            raise
-        except TimeoutError as error:
-            problem = f"it did not open within {self._max_stall_ms:g} ms"
-            raise TranslatorStalledError(name, problem) from error
-        except Exception as error:
-            raise engine_failure(name, error) from error
+        translation = await engine_call(
+            name,
+            lambda: translator.open(request),
+            "open",
+            self._max_stall_ms / 1000,
+            release=partial(self._release, name),
+        )
         run = EngineRun(
             self._opened,
             translation,
@@ -218,6 +267,13 @@ class EngineKeeper:
         )
         self._opened += 1
         return run
+
+    async def _release(self, name: str, translation: Translation) -> None:
+        """Close what was opened for nobody."""
+        try:
+            await engine_call(name, lambda: translation.aclose(), "close", CLOSING_S)
+        except RawMediaError as error:
+            self._user.warn(f"{name} could not be closed", error)
 
     def _adopt(self, run: EngineRun) -> None:
         assert self._tasks is not None
@@ -253,17 +309,22 @@ class EngineKeeper:
             run.ending = self._tasks.create_task(self._see_end(run), name=f"awaiting {run.name}")
 
     async def _see_end(self, run: EngineRun) -> None:
+        patience_s, waited_s = self._max_stall_ms / 1000, 0.0
         while True:
             reported = run.reported
             self._user.was_held_up()
-            await asyncio.sleep(self._max_stall_ms / 1000)
+            await asyncio.sleep(patience_s)
+            waited_s += patience_s
             if run.reported == reported and not self._user.was_held_up():
+                problem = f"it reported nothing for {self._max_stall_ms:g} ms"
+                break
+            if waited_s >= _MAX_OWED_S:
+                problem = f"it went on for {waited_s:g} s"
                 break
         if run.failure is None:
-            problem = (
-                f"it reported nothing for {self._max_stall_ms:g} ms after the last of the audio"
-            )
-            run.failure = TranslatorStalledError(run.name, problem)
+            after = "the last of the audio" if run.refusal is None else "it had refused audio"
+            run.failure = TranslatorStalledError(run.name, f"{problem} after {after}")
+            run.failure.__cause__ = run.refusal
         if run.following is not None:
             run.following.cancel()
 
@@ -271,28 +332,25 @@ class EngineKeeper:
         """Hand on what an engine reports, until it ends, and see why it did."""
         failure: RawMediaError | None = None
         try:
-            events = aiter(run.translation)
-            while True:
-                try:
-                    event = run.named(await anext(events))
-                except StopAsyncIteration:
-                    break
-                except TranslatorError as error:
-                    failure = error
-                    break
-                except Exception as error:  # noqa: BLE001 - whatever it is, the engine broke
-                    failure = engine_failure(run.name, error)
-                    break
-                await self._user.take(event, run)
+            await self._hand_on(run)
+        except TranslatorError as error:
+            failure = error
         except asyncio.CancelledError:
             # Whoever else cancels does not wait for what is owed.
             if run.failure is None or run.ending is None or not run.ending.done():
+                self._cut_off.append(run)
+                self._user.moved()
                 raise
+            go_on()
         finally:
             run.over = True
             if run.ending is not None:
                 run.ending.cancel()
             await self._close(run)
+        await self._bury(run, failure)
+
+    async def _bury(self, run: EngineRun, failure: RawMediaError | None) -> None:
+        """An engine's events have ended: say what it owes, and what it failed with."""
         failure = run.failure or failure
         for owed in run.unended():
             await self._user.take(owed, run)
@@ -307,6 +365,34 @@ class EngineKeeper:
         elif failure is not None and self._wanted:
             self._user.failed_at_the_end(failure)
         self._user.moved()
+
+    async def _hand_on(self, run: EngineRun) -> None:
+        """Hand on what an engine reports, until it ends or nobody wants any more of it.
+
+        Raises:
+            TranslatorError: It failed.
+        """
+        events: AsyncIterator[TranslationEvent] | None = None
+        while True:
+            try:
+                events = events or aiter(run.translation)
+                event = run.named(await anext(events))
+            except StopAsyncIteration:
+                return
+            except TranslatorError as error:
+                if not isinstance(error, TranslatorClosedError):
+                    raise
+                if run.closed:
+                    return
+                # Nobody but the engine itself has closed it.
+                raise engine_failure(run.name, error) from error
+            except BaseException as error:
+                raise engine_failure(run.name, error) from error
+            if run.closed:
+                return
+            await self._user.take(event, run)
+            if run.reported % _EVENTS_A_TURN == 0:
+                await asyncio.sleep(0)
 
     def _lose(self, error: RawMediaError) -> None:
         """There is no engine; try again later, where that may help."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rawmedia.sessions.convertible import require_convertible
 from rawmedia.streams.intake import Intake
 
 if TYPE_CHECKING:
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
 
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
+    from rawmedia.translators.translator import TranslatorCapabilities
+
+
+def require_hearable(heard: AudioFormat, capabilities: TranslatorCapabilities) -> None:
+    """Refuse an engine that can't be given what there is to be heard.
+
+    Raises:
+        ConfigurationError: Its format can't be converted into one that the engine takes.
+    """
+    formats = capabilities.input_formats
+    if heard not in formats:
+        require_convertible("translator", capabilities.name, heard, formats[0])
 
 
 class EngineInput:
@@ -53,4 +66,4 @@ class EngineInput:
         return () if self._intake is None else self._intake.flush(pad=False)
 
 
-__all__ = ["EngineInput"]
+__all__ = ["EngineInput", "require_hearable"]

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import (
     EngineFailedError,
+    RawMediaError,
     TranslatorError,
     TranslatorOverloadedError,
     TranslatorStalledError,
+    UnsupportedChangeError,
 )
+from rawmedia.sessions.engine.calls import engine_call
+from rawmedia.sessions.engine.event_check import problem_of
+from rawmedia.sessions.engine.failures import engine_failure
 from rawmedia.sessions.engine.listening import EngineInput
 from rawmedia.translators.events import Progress, TranslatorWarning, Usage, UtteranceEnded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
@@ -26,7 +32,8 @@ if TYPE_CHECKING:
     from rawmedia.translators.request import TranslationRequest
     from rawmedia.translators.translator import Translation, TranslatorCapabilities
 
-# Utterances that an engine began and did not end; of more, the oldest are taken to be over.
+# Utterances that an engine began and did not end; of more, the oldest are taken to be over. And
+# those that it did end.
 _MAX_OPEN = 1_000
 CLOSING_S = 5.0
 """How long an engine may take to close; Azure's SDK takes 2.5 s at the worst."""
@@ -70,6 +77,10 @@ class EngineRun:
         """Whether it was told that no more comes: so it may end."""
         self.failure: EngineFailedError | None = None
         """What is wrong with it, where that is not for its events to say."""
+        self.refusal: TranslatorError | None = None
+        """What it refused audio with, which its events should end with, too."""
+        self.closed = False
+        """Whether it was closed, so that nothing more of it is wanted."""
         self.over = False
         """Whether its events have ended."""
         self.reported = 0
@@ -80,7 +91,9 @@ class EngineRun:
         """Who sees to it that they end."""
         self._prefix = f"{number}/" if number else ""
         self._open: OrderedDict[str, TimeSpan] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._source = EngineInput(heard, capabilities.input_formats, frame_ms)
+        self._frame_s = frame_ms / 1000
         self._max_stall_ms = max_stall_ms
         self._on_overload = on_overload
         self._on_failure = on_failure
@@ -89,18 +102,45 @@ class EngineRun:
     async def feed(self, frame: AudioFrame) -> None:
         """Send a frame, however long the engine is behind. Cancelling sends nothing more.
 
-        What a translation's `send` raises, its events end with, or with its end; so nothing of
-        that is raised here. One that raises anything else is closed, so that its events end, too.
+        What a translation's `send` raises, its events end with, or with its end, and where they
+        don't, that is seen to; so nothing of that is raised here. One that raises anything else
+        is closed, so that its events end, too, and is given nothing more.
         """
-        pieces = self._source.convert(frame)
-        await self._guarded(self._give(piece) for piece in pieces)
+        if self.closed:
+            return
+        for piece in self._source.convert(frame):
+            await self._guarded(partial(self._give, piece))
 
     async def end_input(self) -> None:
         """There is no more audio."""
-        pieces = self._source.flush()
-        await self._guarded(self._give(piece) for piece in pieces)
+        for piece in self._source.flush():
+            await self._guarded(partial(self._give, piece))
         self.input_ended = True
-        await self._guarded(end() for end in (self.translation.end_input,))
+        await self._guarded(self._end_input)
+
+    async def interrupt(self) -> None:
+        """Have it say nothing more of what it says.
+
+        Raises:
+            RawMediaError: It failed at that, or did not answer.
+        """
+        await self._asked(lambda: self.translation.interrupt(), "stop talking", CLOSING_S)
+
+    async def update(self, request: TranslationRequest) -> bool:
+        """Change what it does; whether it could.
+
+        Raises:
+            RawMediaError: It failed at that, or did not answer.
+        """
+        patience_s = self._max_stall_ms / 1000
+        try:
+            await self._asked(
+                lambda: self.translation.update(request), "change its request", patience_s
+            )
+        except UnsupportedChangeError:
+            return False
+        self.request = request
+        return True
 
     def named(self, event: TranslationEvent) -> TranslationEvent:
         """The event with an id of this run; engines count their utterances from the same number.
@@ -109,6 +149,9 @@ class EngineRun:
             EngineFailedError: It is no event.
         """
         self.reported += 1
+        problem = problem_of(event)
+        if problem is not None:
+            raise EngineFailedError(self.name, problem)
         if isinstance(event, (Progress, Usage)):
             return event
         if isinstance(event, TranslatorWarning):
@@ -117,43 +160,63 @@ class EngineRun:
             return replace(event, utterance_id=f"{self._prefix}{event.utterance_id}")
         if self._prefix:
             event = replace(event, utterance_id=f"{self._prefix}{event.utterance_id}")
-        if isinstance(event, UtteranceEnded):
-            self._open.pop(event.utterance_id, None)
-        elif event.utterance_id not in self._open:
-            self._open[event.utterance_id] = event.span
-            if len(self._open) > _MAX_OPEN:
-                self._open.popitem(last=False)
+        self._note(event.utterance_id, event.span, over=isinstance(event, UtteranceEnded))
         return event
 
-    async def aclose(self) -> Exception | None:
+    async def aclose(self) -> RawMediaError | None:
         """Close the translation; what it raises, or that it takes too long, is returned. Twice is harmless."""
+        self.closed = True
         try:
-            async with asyncio.timeout(CLOSING_S):
-                await self.translation.aclose()
-        except TimeoutError:
-            return TranslatorStalledError(self.name, f"it did not close within {CLOSING_S:g} s")
-        except Exception as error:  # noqa: BLE001 - an engine that can't even close
+            await self._asked(lambda: self.translation.aclose(), "close", CLOSING_S)
+        except RawMediaError as error:
             return error
         return None
+
+    async def give_up(self, failure: EngineFailedError) -> None:
+        """It has failed, whatever its events say: close it, so that they end."""
+        self.failure = failure
+        self._on_failure(self)
+        await self.aclose()
 
     def unended(self) -> list[UtteranceEnded]:
         """The ends that the engine owes."""
         return [UtteranceEnded(utterance_id, span) for utterance_id, span in self._open.items()]
 
-    async def _guarded(self, calls: Iterable[Awaitable[None]]) -> None:
+    def _note(self, utterance_id: str, span: TimeSpan, *, over: bool) -> None:
+        """Know which utterances have no end yet; one that goes on after its end is owed no other."""
+        if over:
+            self._open.pop(utterance_id, None)
+            self._ended[utterance_id] = None
+            if len(self._ended) > _MAX_OPEN:
+                self._ended.popitem(last=False)
+        elif utterance_id not in self._open and utterance_id not in self._ended:
+            self._open[utterance_id] = span
+            if len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)
+
+    async def _guarded(self, call: Callable[[], Awaitable[None]]) -> None:
         try:
-            for call in calls:
-                await call
-        except TranslatorError:
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the engine broke
-            await self._fail(engine_failure(self.name, error))
+            await call()
+        except TranslatorError as error:
+            self.refusal = error
+            self._on_failure(self)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the engine broke
+            await self.give_up(engine_failure(self.name, error))
+
+    async def _asked(
+        self, call: Callable[[], Awaitable[None]], what: str, patience_s: float
+    ) -> None:
+        await engine_call(self.name, call, what, patience_s)
+
+    async def _end_input(self) -> None:
+        await self.translation.end_input()
 
     async def _give(self, frame: AudioFrame) -> None:
-        waited_ms, warned = 0.0, False
+        waited_ms, warned, time = 0.0, False, asyncio.get_running_loop().time
         while True:
+            begun = time()
             try:
-                return await self.translation.send(frame)
+                await self.translation.send(frame)
             except TranslatorOverloadedError as error:
                 if not warned:
                     warned = True
@@ -164,20 +227,13 @@ class EngineRun:
                     problem = f"it took no audio for {waited_ms:g} ms"
                     failure = TranslatorStalledError(self.name, problem)
                     failure.__cause__ = error
-                    await self._fail(failure)
-                    raise
-
-    async def _fail(self, failure: EngineFailedError) -> None:
-        self.failure = failure
-        self._on_failure(self)
-        await self.aclose()
-
-
-def engine_failure(name: str, error: Exception) -> EngineFailedError:
-    """What an engine raised that is none of this library's errors, as one that says whose it is."""
-    failure = EngineFailedError(name, f"{type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure
+                    await self.give_up(failure)
+                    return
+                if time() - begun < self._frame_s:
+                    # One that refuses without waiting for room must not be asked without end.
+                    await asyncio.sleep(self._frame_s)
+            else:
+                return
 
 
-__all__ = ["EngineRun", "engine_failure"]
+__all__ = ["CLOSING_S", "EngineRun"]

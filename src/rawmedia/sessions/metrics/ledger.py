@@ -25,10 +25,11 @@ from rawmedia.translators.events import (
 from rawmedia.translators.resilience.steps import ResilienceWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.captions.figures import DirectionMetrics, EchoFigures
+    from rawmedia.sessions.metrics.oddities import Oddity
     from rawmedia.sessions.speech.facts import SpeechStats
     from rawmedia.translators.events import TranslationEvent, WordTiming
 
@@ -56,6 +57,7 @@ class Ledger:
         engine: What the engine is called; set `engine` when another takes over.
         source_language: What is spoken.
         target_languages: What it is translated into; empty where anything is welcome.
+        on_oddity: Told of a rule that the engine breaks for the first time, and the utterance.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Ledger:
         engine: str = "",
         source_language: str = "",
         target_languages: tuple[str, ...] = (),
+        on_oddity: Callable[[Oddity, str], object] | None = None,
     ) -> None:
         self._origin = origin
+        self._on_oddity = on_oddity
         self._max_utterances = max_utterances
         self._target_languages = target_languages
         self._speech = SpeechLog()
@@ -150,11 +154,11 @@ class Ledger:
         """What an utterance says so far."""
         utterance = self._utterances.get(event.utterance_id)
         if utterance is not None and utterance.final is not None:
-            self._meter.odd("partial_after_final")
+            self._odd("partial_after_final", event.utterance_id)
             return
-        for language, text in self._welcome(event.translations).items():
+        for language, text in self._welcome(event).items():
             if not self._revisions.revise(event.utterance_id, language, text, event.revision, now):
-                self._meter.odd("revision_back")
+                self._odd("revision_back", event.utterance_id)
 
     def final(self, event: FinalTranslation, now: float | None = None) -> None:
         """What an utterance says is settled, and where in the source it was said.
@@ -166,18 +170,18 @@ class Ledger:
             now: When it came; without it how its text lagged is not known.
         """
         utterance = self._open(event.utterance_id, event.span)
-        texts = self._welcome(event.translations)
+        texts = self._welcome(event)
         if utterance.ended:
-            self._meter.odd("after_end")
+            self._odd("after_end", event.utterance_id)
         if utterance.final is None:
-            utterance.span = self._placed(event.span)
+            utterance.span = self._placed(event)
             utterance.words = _extent(event.words, utterance.span)
             utterance.final = replace(event, span=utterance.span, translations=texts, words=())
             self._meter.untranslated_words += len(event.untranslated)
             self._meter.usage.understood(event.source_text)
             self._resize(utterance, len(event.source_text) + sum(map(len, event.untranslated)))
         else:
-            self._meter.odd("second_final")
+            self._odd("second_final", event.utterance_id)
             had = utterance.final.translations
             texts = {language: text for language, text in texts.items() if language not in had}
             utterance.final = replace(utterance.final, translations={**had, **texts})
@@ -188,8 +192,7 @@ class Ledger:
 
     def spoken(self, event: TranslatedAudio) -> None:
         """A piece of speech was made, for somebody to hear."""
-        if self._target_languages and event.language not in self._target_languages:
-            self._meter.odd("unknown_language")
+        if not self._is_asked_for(event.language):
             self.unheard(event)
             return
         utterance = self._open(event.utterance_id, event.span)
@@ -200,7 +203,7 @@ class Ledger:
                 return
             hearing = utterance.hearings[event.language] = Hearing()
         if utterance.ended:
-            self._meter.odd("after_end")
+            self._odd("after_end", event.utterance_id)
         duration_ms = event.frame.duration_ms
         if not hearing.spoken_ms and duration_ms:
             self._meter.usage.voiced(event.language, self.text(event.utterance_id, event.language))
@@ -209,6 +212,8 @@ class Ledger:
 
     def unheard(self, event: TranslatedAudio) -> None:
         """A piece of speech was made in a language that nobody hears."""
+        if not self._is_asked_for(event.language):
+            self._odd("unknown_language", event.utterance_id)
         self._made(event.language, event.frame.duration_ms)
         self._meter.unheard_ms += event.frame.duration_ms
 
@@ -220,9 +225,9 @@ class Ledger:
         if utterance is None:
             return
         if utterance.ended:
-            self._meter.odd("second_end")
+            self._odd("second_end", utterance_id)
         elif utterance.final is None:
-            self._meter.odd("no_text")
+            self._odd("no_text", utterance_id)
         utterance.ended = True
 
     # What becomes of it.
@@ -356,15 +361,16 @@ class Ledger:
             return None
         return self._speech.said(media_ms)
 
-    def _placed(self, span: TimeSpan) -> TimeSpan:
+    def _placed(self, event: FinalTranslation) -> TimeSpan:
         """A span as good as it can be, and what is wrong with it counted."""
+        span, utterance_id = event.span, event.utterance_id
         if not isfinite(span.end_ms):
-            self._meter.odd("span_infinite")
+            self._odd("span_infinite", utterance_id)
             span = self._finite(span)
         if self.source_ms and span.end_ms > self.source_ms + _MAX_AHEAD_MS:
-            self._meter.odd("span_unheard")
+            self._odd("span_unheard", utterance_id)
         if span.start_ms < self._latest_end_ms - _ROUNDING_MS:
-            self._meter.odd("spans_overlap")
+            self._odd("spans_overlap", utterance_id)
         self._latest_end_ms = span.end_ms
         return span
 
@@ -375,15 +381,22 @@ class Ledger:
         start_ms = span.start_ms if isfinite(span.start_ms) else self.source_ms
         return TimeSpan(start_ms, max(start_ms, self.source_ms))
 
-    def _welcome(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Those in languages that were asked for."""
-        asked = self._target_languages
+    def _welcome(self, event: PartialTranslation | FinalTranslation) -> dict[str, str]:
+        """Its texts in languages that were asked for."""
+        asked, texts = self._target_languages, event.translations
         if not asked:
             return dict(islice(texts.items(), _MAX_LANGUAGES))
         known = {language: texts[language] for language in asked if language in texts}
         if len(known) < len(texts):
-            self._meter.odd("unknown_language")
+            self._odd("unknown_language", event.utterance_id)
         return known
+
+    def _is_asked_for(self, language: str) -> bool:
+        return not self._target_languages or language in self._target_languages
+
+    def _odd(self, rule: Oddity, utterance_id: str) -> None:
+        if self._meter.odd(rule) and self._on_oddity is not None:
+            self._on_oddity(rule, utterance_id)
 
     def _made(self, language: str, ms: float) -> None:
         self._meter.made_ms += ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from rawmedia.captions.erasure import Erasure
 from rawmedia.captions.figures import (
@@ -21,24 +21,11 @@ from rawmedia.translators.resilience.steps import ResilienceWarning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rawmedia.sessions.metrics.oddities import Oddity
     from rawmedia.sessions.metrics.usage import UsageBook
     from rawmedia.sessions.metrics.utterance import Hearing
     from rawmedia.sessions.speech.facts import SpeechStats
     from rawmedia.translators.events import TranslatorWarning
-
-Oddity: TypeAlias = Literal[
-    "after_end",  # text or speech of an utterance that the engine had ended
-    "second_end",  # an utterance was ended again
-    "second_final",  # an utterance that had its final text got another; the first stands
-    "partial_after_final",  # a revision of what nothing revises any more; passed over
-    "revision_back",  # a partial that is older than the one before; passed over
-    "spans_overlap",  # an utterance that starts before the end of the one before it
-    "span_unheard",  # a span that ends after all that the engine was given
-    "span_infinite",  # a span that ends never; it is taken to end with what was heard
-    "no_text",  # an utterance of which there was speech ended without a final text
-    "unknown_language",  # a translation into a language that was not asked for; passed over
-]
-"""Stable names of the ways in which engines break the protocol; none of them ends a session."""
 
 
 class DirectionMeter:
@@ -63,9 +50,10 @@ class DirectionMeter:
         self._steps: dict[str, int] = {}
         self._replayed_ms = self._lost_ms = 0.0
 
-    def odd(self, oddity: Oddity) -> None:
-        """The engine broke a rule."""
-        self.oddities[oddity] = self.oddities.get(oddity, 0) + 1
+    def odd(self, oddity: Oddity) -> bool:
+        """The engine broke a rule; whether for the first time."""
+        count = self.oddities[oddity] = self.oddities.get(oddity, 0) + 1
+        return count == 1
 
     def warned(self, event: TranslatorWarning) -> None:
         """The engine, or what keeps it alive, survived something."""
@@ -182,4 +170,4 @@ def _max(figures: Sequence[float | None]) -> float | None:
     return max((each for each in figures if each is not None), default=None)
 
 
-__all__ = ["DirectionMeter", "Oddity"]
+__all__ = ["DirectionMeter"]

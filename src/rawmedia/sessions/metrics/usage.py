@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 OTHER = "other"
 """Where more engines and languages are named than anybody has."""
 _MAX_ROWS = 64
+# 30 years in milliseconds, at once; sums of such are still numbers that JSON can hold.
+_MAX_COUNT = 1e12
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class UsageBook:
 
 def _sane(count: float) -> float:
     """What an engine says it did; one that says that it did nonsense did nothing."""
-    return count if 0 <= count < float("inf") else 0
+    return count if 0 <= count < _MAX_COUNT else 0
 
 
 __all__ = ["OTHER", "UsageBook"]

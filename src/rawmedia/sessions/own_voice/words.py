@@ -27,6 +27,8 @@ _LEAST, _UNSPACED_LEAST = 4, 6
 _MAX_TEXTS: Final = 64
 _MAX_UNITS: Final = 1_000
 """Of a text; five minutes of speech."""
+_MAX_CHARACTERS: Final = 20_000
+"""Of a text; more than so many units have in any language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class OwnWords:
 
 def _units(text: str) -> list[str]:
     """The words of a text, or characters where there are no spaces, as they sound alike."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
+    folded = unicodedata.normalize("NFKD", text[:_MAX_CHARACTERS].casefold())
     # Accents go, and apostrophes; what else is no letter, number or vowel sign parts words.
     spaced = "".join(_folded(char) for char in folded)
     return [unit.strip() for unit in split_words(" ".join(spaced.split()))][:_MAX_UNITS]
