@@ -48,7 +48,7 @@ def create_app(
         dialect: Makes the dialect of each socket.
         authenticator: Who may dial.
         config: Limits.
-        path: Where the WebSocket is.
+        path: Where the WebSocket is. Its names, as in ``/calls/{key}``, are parameters of the call.
 
     Raises:
         MissingDependencyError: Starlette is not installed.

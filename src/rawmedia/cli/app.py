@@ -70,6 +70,13 @@ class CallHandler(StrEnum):
     echo = "echo"
 
 
+class Leaving(StrEnum):
+    """What becomes of a bridged call whose other hangs up."""
+
+    end = "end"
+    wait = "wait"
+
+
 class LogForm(StrEnum):
     """How a server's log is written."""
 
@@ -352,6 +359,94 @@ def _azure_emulator(
     raise typer.Exit(code)
 
 
+@app.command("live", epilog=_EXIT_CODES, short_help="Interpret between you and a call.")
+def _live(
+    context: typer.Context,
+    my_language: Annotated[
+        str, typer.Option("--me", help="What you speak, such as fr-FR.", show_default=False)
+    ],
+    call_language: Annotated[
+        str,
+        typer.Option(
+            "--call", help="What is spoken on the call, such as en-US.", show_default=False
+        ),
+    ],
+    engine: _EngineOption = Engine.auto,
+    listen: Annotated[
+        bool, typer.Option("--listen/--no-listen", help="Hear the call in your language.")
+    ] = True,
+    broadcast: Annotated[
+        bool, typer.Option("--broadcast/--no-broadcast", help="Be heard in the call's language.")
+    ] = True,
+    mix: Annotated[Mix, typer.Option(help="How you hear the call.")] = Mix.alone,
+    echo_guard: Annotated[
+        bool,
+        typer.Option(
+            "--echo-guard", help="For loudspeakers: keep the engine from hearing the translation."
+        ),
+    ] = False,
+    input_device: Annotated[
+        str | None,
+        typer.Option("--input", help="Your microphone: a number or a part of its name."),
+    ] = None,
+    output_device: Annotated[
+        str | None, typer.Option("--output", help="Your loudspeaker, likewise.")
+    ] = None,
+    call_input: Annotated[
+        str | None,
+        typer.Option(help="The device that brings the call, such as a virtual cable's monitor."),
+    ] = None,
+    call_output: Annotated[
+        str | None,
+        typer.Option(help="The device that leads into the call: the meeting's microphone."),
+    ] = None,
+    call_file: Annotated[
+        Path | None, typer.Option(help="A recording in place of the call, to try it out.")
+    ] = None,
+    into_call: Annotated[
+        Path | None, typer.Option(help="With --call-file: what the call would hear: .wav, ...")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where captions and a report go.", show_default=False)
+    ] = None,
+    debug: _DebugOption = False,
+) -> None:
+    """Interpret between whoever sits here and a call: listen in, broadcast, or both, with live captions.
+
+    `rawmedia devices` lists microphones, loudspeakers and virtual cables. While it runs type l or
+    b and Enter to switch listening or broadcasting on and off, m to mute yourself, i for
+    silence now, q to quit.
+    """
+    from rawmedia.cli.command import report_failure, run_live
+
+    try:
+        from rawmedia.cli.live_call import LiveCall
+
+        code = run_live(
+            LiveCall(
+                my_language=my_language,
+                call_language=call_language,
+                engine=engine.value,
+                listen=listen,
+                broadcast=broadcast,
+                mix=mix.mode,
+                echo_guard=echo_guard,
+                input_device=input_device,
+                output_device=output_device,
+                call_input=call_input,
+                call_output=call_output,
+                call_file=call_file,
+                into_call=into_call,
+                folder=folder,
+            ),
+            _services(context),
+            debug=debug,
+        )
+    except Exception as error:
+        raise typer.Exit(report_failure(error, debug=debug)) from error
+    raise typer.Exit(code)
+
+
 @app.command("serve", epilog=_EXIT_CODES, short_help="Serve calls that a platform dials.")
 def _serve(
     context: typer.Context,
@@ -389,6 +484,13 @@ def _serve(
     ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Record bridged calls too, into the folder.")
+    ] = False,
+    transcript: Annotated[
+        bool,
+        typer.Option(
+            "--transcript",
+            help="Write what is said into the folder, too, an utterance a line of JSON.",
+        ),
     ] = False,
     one_way: Annotated[
         bool,
@@ -430,6 +532,12 @@ def _serve(
     wait: Annotated[
         float, typer.Option(min=1, help="Seconds that a call waits for the other of its key.")
     ] = 120.0,
+    when_one_leaves: Annotated[
+        Leaving,
+        typer.Option(
+            help="Whether the other of a bridge is hung up too, or waits for another of its key."
+        ),
+    ] = Leaving.end,
     drain: Annotated[
         float,
         typer.Option(
@@ -460,6 +568,7 @@ def _serve(
                 mix=mix.mode,
                 folder=folder,
                 record=record,
+                transcript=transcript,
                 one_way=one_way,
                 host=host,
                 port=port,
@@ -471,6 +580,7 @@ def _serve(
                 max_messages_per_s=max_messages_per_s,
                 max_message_bytes=max_message_bytes,
                 wait_s=wait,
+                when_one_leaves=when_one_leaves.value,
                 drain_s=drain,
                 log_format=log_format.value,
                 debug=debug,

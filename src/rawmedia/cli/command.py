@@ -8,12 +8,15 @@ import traceback
 from typing import TYPE_CHECKING
 
 from rawmedia.cli.display import Display, PlainDisplay, QuietDisplay, write_out
+from rawmedia.cli.exits import ExitCode
 from rawmedia.cli.failures import explain
 from rawmedia.cli.translate import Outcome, translate
 
 if TYPE_CHECKING:
-    from rawmedia.cli.exits import ExitCode
+    from rawmedia.captions.report import CallReport
+    from rawmedia.cli.call_display import CallDisplay
     from rawmedia.cli.job import Job
+    from rawmedia.cli.live_call import LiveCall
     from rawmedia.cli.services import Services
 
 
@@ -22,7 +25,7 @@ def run_job(job: Job, services: Services, *, quiet: bool, debug: bool) -> Outcom
     if debug:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     with _display(job, quiet=quiet) as display:
-        outcome = services.run(translate(job, services, display))
+        outcome: Outcome = services.run(translate(job, services, display))
     if outcome.report is not None and not quiet:
         from rawmedia.cli.summary import rendered, summary
 
@@ -33,6 +36,27 @@ def run_job(job: Job, services: Services, *, quiet: bool, debug: bool) -> Outcom
     elif outcome.error is not None:
         report_failure(outcome.error, debug=debug)
     return outcome
+
+
+def run_live(asked: LiveCall, services: Services, *, debug: bool) -> ExitCode:
+    """Interpret a call, show its captions, and say how it ended.
+
+    Raises:
+        Exception: What it failed with.
+    """
+    from rawmedia.cli.live_call import StoppedError, live
+
+    if debug:
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    with _call_display() as display:
+        try:
+            report: CallReport = services.run(live(asked, services, display))
+        except StoppedError as stopped:
+            _complain(f"{stopped.wish}; what was captioned is kept")
+            return stopped.exit_code
+    said = {name: each.totals.utterances for name, each in report.directions.items()}
+    _complain(f"the call is over: {said['a_to_b']} utterances of mine, {said['b_to_a']} of theirs")
+    return ExitCode.OK
 
 
 def report_failure(error: BaseException, *, debug: bool) -> ExitCode:
@@ -48,6 +72,14 @@ def _complain(text: str) -> None:
     print(f"rawmedia: {text}", file=sys.stderr, flush=True)
 
 
+def _call_display() -> CallDisplay:
+    from rawmedia.cli.call_display import CallDisplay, TerminalCallDisplay
+    from rawmedia.cli.live import terminal
+
+    console = terminal()
+    return CallDisplay() if console is None else TerminalCallDisplay(console)
+
+
 def _display(job: Job, *, quiet: bool) -> Display:
     if quiet:
         return QuietDisplay()
@@ -59,4 +91,4 @@ def _display(job: Job, *, quiet: bool) -> Display:
     return LiveDisplay(console, job.source_language, job.target_language)
 
 
-__all__ = ["report_failure", "run_job"]
+__all__ = ["report_failure", "run_job", "run_live"]

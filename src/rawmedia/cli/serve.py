@@ -15,6 +15,7 @@ from rawmedia.adapters.handlers import (
     BridgeHandlerConfig,
     CallFolders,
     CaptionsHandler,
+    CaptionsHandlerConfig,
     EchoHandler,
     RecordHandler,
 )
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rawmedia.adapters.call_log import LogFormat
+    from rawmedia.adapters.handlers.bridge_config import WhenOneLeaves
     from rawmedia.adapters.websocket import Authenticator, Dialect
     from rawmedia.adapters.websocket.calls import Handler
     from rawmedia.cli.services import Services
@@ -65,6 +67,7 @@ class Service:
     mix: MixMode = "replace"
     folder: Path | None = None
     record: bool = False
+    transcript: bool = False
     one_way: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
@@ -76,6 +79,7 @@ class Service:
     max_messages_per_s: float = 500.0
     max_message_bytes: int = MAX_MESSAGE_BYTES
     wait_s: float = 120.0
+    when_one_leaves: WhenOneLeaves = "end"
     drain_s: float | None = 300.0
     log_format: LogFormat = "text"
     debug: bool = False
@@ -184,13 +188,16 @@ def handler_of(service: Service, services: Services) -> Handler:
     translator = services.choose_translator(service.engine)
     if service.handler == "captions":
         request = TranslationRequest(source_language=source, target_languages=targets)
-        return CaptionsHandler(translator, request, _needed(folders, "--folder"))
+        kept = CaptionsHandlerConfig(transcript=service.transcript)
+        return CaptionsHandler(translator, request, _needed(folders, "--folder"), config=kept)
     if len(targets) != 1:
         raise ConfigurationError("--to", "one language: a bridge is between two")
     config = BridgeHandlerConfig(
         wait_s=service.wait_s,
+        when_one_leaves=service.when_one_leaves,
         mixing=Mixing(mode=service.mix),
         one_way=service.one_way,
+        transcript=service.transcript,
         record="wav" if service.record else None,
     )
     try:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rawmedia.streams.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from rawmedia.cli.translate import Outcome
+    from rawmedia.adapters.soundcard import SoundBackend
     from rawmedia.translators.translator import Translator
 
 
@@ -21,8 +21,14 @@ def _choose(engine: str) -> Translator:
     return choose_translator(engine)
 
 
-def _run(main: Coroutine[Any, Any, Outcome]) -> Outcome:
+def _run(main: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(main)
+
+
+def _typed() -> AsyncIterator[str]:
+    from rawmedia.cli.live_call import typed_lines
+
+    return typed_lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,10 @@ class Services:
 
     choose_translator: Callable[[str], Translator] = _choose
     clock: Clock = SYSTEM_CLOCK
-    run: Callable[[Coroutine[Any, Any, Outcome]], Outcome] = _run
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = _run
+    sound: Callable[[str], SoundBackend] | None = None
+    """The sound card of "me", or of the "call"; None for this machine's."""
+    keys: Callable[[], AsyncIterator[str]] = _typed
 
 
 __all__ = ["Services"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import SPEECH, AudioFormat
 from rawmedia.streams.clock import SYSTEM_CLOCK
@@ -15,12 +15,11 @@ from rawmedia.testing.platform_messages import SaidAudio, SaidClear, object_of, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rawmedia.adapters.websocket.acs import Casing
     from rawmedia.adapters.websocket.dialect import Message
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.streams.clock import Clock
     from rawmedia.testing.platform_messages import ServerSaid
-
-    Casing = Literal["camel", "pascal"]
 
 _BEGAN = datetime(2025, 3, 4, 10, 20, 30, tzinfo=UTC)
 
@@ -31,13 +30,22 @@ class AcsMessages:
     Args:
         format: PCM of 16 or 24 kHz.
         casing: How names are written: as the service does, or as some of its SDKs do.
+        takes: How names must be written to it: as the documentation writes them out, or as its
+            JavaScript package does.
     """
 
     separates_voices = True
 
-    def __init__(self, format: AudioFormat = SPEECH, *, casing: Casing = "camel") -> None:
+    def __init__(
+        self,
+        format: AudioFormat = SPEECH,
+        *,
+        casing: Casing = "camel",
+        takes: Casing = "pascal",
+    ) -> None:
         self.format = format
         self._pascal = casing == "pascal"
+        self._takes_pascal = takes == "pascal"
         self._subscriptions = 0
 
     def opening(self) -> Sequence[Message]:
@@ -81,6 +89,8 @@ class AcsMessages:
         if not isinstance(message, str):
             raise ValueError("a binary message")  # noqa: TRY004 - it is the message that is wrong
         fields = object_of(json.loads(message), "the message")
+        if not self._takes_pascal:
+            fields = _camel_as_pascal(fields)
         if set(fields) != {"Kind", "AudioData", "StopAudio"}:
             raise ValueError(f"fields are {sorted(fields)}")
         if fields["Kind"] == "StopAudio" and fields["AudioData"] is None:
@@ -103,7 +113,25 @@ class AcsMessages:
 
 
 def _pascal(name: str) -> str:
-    return name[0].upper() + name[1:]
+    return name[:1].upper() + name[1:]
+
+
+def _camel_as_pascal(fields: Mapping[str, object]) -> dict[str, object]:
+    """The same message as the documentation writes it, of which the package leaves out or adds what is empty.
+
+    Raises:
+        ValueError: A name does not begin with a small letter.
+    """
+    if wrong := [name for name in fields if not name[:1].islower()]:
+        raise ValueError(f"fields are {sorted(wrong)}")
+    message: dict[str, object] = {"AudioData": None, "StopAudio": None}
+    message |= {_pascal(name): value for name, value in fields.items()}
+    message["Kind"] = _pascal(text_of(message.get("Kind"), "kind"))
+    if message["Kind"] == "AudioData":
+        audio = object_of(message["AudioData"], "audioData")
+        message["AudioData"] = {_pascal(name): value for name, value in audio.items()}
+        message["StopAudio"] = message["StopAudio"] or None
+    return message
 
 
 class FakeAcs(FakePlatform):
@@ -119,6 +147,7 @@ class FakeAcs(FakePlatform):
         says: The mix, or what each participant says by id, which makes it unmixed.
         format: PCM of 16 or 24 kHz.
         casing: As for `AcsMessages`.
+        takes: Likewise.
         call_id: The call connection's id, the same on each socket of the call.
         clock: What it is paced by.
     """
@@ -129,10 +158,11 @@ class FakeAcs(FakePlatform):
         *,
         format: AudioFormat = SPEECH,
         casing: Casing = "camel",
+        takes: Casing = "pascal",
         call_id: str = "00000000-0000-4000-9000-000000000001",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__(AcsMessages(format, casing=casing), says, clock=clock)
+        super().__init__(AcsMessages(format, casing=casing, takes=takes), says, clock=clock)
         self.headers = {
             "x-ms-call-connection-id": call_id,
             "x-ms-call-correlation-id": call_id[::-1],

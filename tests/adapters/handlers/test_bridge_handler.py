@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from handler_kit import Server, acs, served
 from rawmedia.adapters.handlers import BridgeHandler, BridgeHandlerConfig, CallFolders
 from rawmedia.audio.format import SPEECH
 from rawmedia.captions.report import CallReport
+from rawmedia.captions.transcript import read_transcript
 from rawmedia.errors import ConfigurationError, UnsupportedLanguageError
 from rawmedia.testing import (
     ScriptedTranslator,
@@ -37,14 +39,16 @@ HELLO = ScriptedUtterance(
 )
 
 
-def engine(clock: Clock) -> ScriptedTranslator:
+def engine(clock: Clock, *script: ScriptedUtterance) -> ScriptedTranslator:
     """Whatever is said, it hears hello, and its voice is a tone of 900 Hz."""
-    return ScriptedTranslator([HELLO], clock=clock, speech_format=SPEECH)
+    return ScriptedTranslator(script or [HELLO], clock=clock, speech_format=SPEECH)
 
 
-def handler(folders: CallFolders | None = None, **config: Any) -> Any:
+def handler(
+    folders: CallFolders | None = None, script: tuple[ScriptedUtterance, ...] = (), **config: Any
+) -> Any:
     return lambda clock: BridgeHandler(
-        engine(clock), LANGUAGES, folders=folders, config=BridgeHandlerConfig(**config)
+        engine(clock, *script), LANGUAGES, folders=folders, config=BridgeHandlerConfig(**config)
     )
 
 
@@ -82,6 +86,7 @@ def test_two_calls_of_one_key_hear_each_other_in_their_own_language(tmp_path: Pa
     manifest = json.loads((folder / "audio" / "recording.json").read_text())
     assert len(manifest["tracks"]) == 4
     assert log.of("call_waits") == [{"call": "ana", "key": "case-17"}]
+    assert [line["outcome"] for line in log.of("wait_ended")] == ["joined"]
     assert log.of("bridge_started") == [{"key": "case-17", "a": "ana", "b": "bob"}]
     (ended,) = log.of("bridge_ended")
     assert ended["utterances_a_to_b"] == ended["utterances_b_to_a"] == 1
@@ -182,7 +187,9 @@ def test_who_waits_too_long_is_hung_up_and_hears_silence_meanwhile() -> None:
         assert not call.heard().samples.any()
 
     log = served(handler(wait_s=10), script)
-    assert log.of("wait_ended") == [{"call": "ana", "key": "k", "outcome": "nobody came"}]
+    assert log.of("wait_ended") == [
+        {"call": "ana", "key": "k", "outcome": "nobody came", "duration_s": 10.0}
+    ]
     (ended,) = log.of("call_ended")
     assert "overrun_ms" not in ended or ended["overrun_ms"] == 0
 
@@ -205,6 +212,109 @@ def test_who_hangs_up_while_waiting_leaves_the_seat_free() -> None:
     assert [line["call"] for line in log.of("call_waits")] == ["first", "second"]
     assert log.of("wait_ended")[0]["outcome"] == "hung up"
     assert log.of("bridge_started") == [{"key": "k", "a": "second", "b": "third"}]
+
+
+@pytest.mark.parametrize("leaves", ["ana", "bob"])
+def test_who_is_left_waits_for_another_if_that_is_wanted(leaves: str, tmp_path: Path) -> None:
+    """As a customer whose agent was cut off; he hears silence meanwhile, and keeps his language."""
+    speaks = {"ana": "en-US", "bob": "fr-FR"}
+    stays = "bob" if leaves == "ana" else "ana"
+
+    async def script(server: Server) -> None:
+        calls = {name: acs(name, speech_like(9_000, seed=1), server.clock) for name in speaks}
+        for name, call in calls.items():
+            server.dial(call, f"key=k&language={speaks[name]}")
+            await server.passes(100)
+        await server.passes(2_000)
+        calls[leaves].hang_up()
+        await server.passes(1_000)
+        assert server.calls.stats.calls == 1
+        before = calls[stays].heard().samples_per_channel
+        await server.passes(1_000)
+        assert not calls[stays].heard().samples[before:].any()
+        carl = acs("carl", speech_like(9_000, seed=2), server.clock)
+        server.dial(carl, "key=k")
+        await server.passes(3_000)
+        for call in (carl, calls[stays]):
+            assert strength(call.heard().samples[-48_000:], 900) > 100
+        calls[stays].hang_up()
+        await server.passes(500)
+
+    again = replace(HELLO, start_ms=5_500, end_ms=6_000)
+    log = served(
+        handler(CallFolders(tmp_path), (HELLO, again), when_one_leaves="wait", wait_s=30), script
+    )
+    assert [(line["a"], line["b"]) for line in log.of("bridge_started")] == [
+        ("ana", "bob"),
+        (stays, "carl"),
+    ]
+    waits = [(line["call"], line["outcome"]) for line in log.of("wait_ended")]
+    assert waits == [("ana", "joined"), (stays, "joined")]
+    assert [line["call"] for line in log.of("call_waits")] == ["ana", stays, "carl"]
+    report = CallReport.read(tmp_path / "k-2" / "report.json")
+    assert report.directions["a_to_b"].source_language == speaks[stays]
+    assert report.directions["b_to_a"].source_language == speaks[leaves]
+
+
+def test_who_is_left_does_not_wait_for_ever() -> None:
+    """The same patience again, and then he is hung up."""
+
+    async def script(server: Server) -> None:
+        ana, bob = acs("ana", None, server.clock), acs("bob", None, server.clock)
+        for call in (ana, bob):
+            server.dial(call, "key=k")
+            await server.passes(100)
+        await server.passes(1_000)
+        ana.hang_up()
+        await server.passes(4_000)
+        assert server.calls.stats.calls == 1
+        await server.passes(2_000)
+        assert server.calls.stats.calls == 0
+
+    log = served(handler(when_one_leaves="wait", wait_s=5), script)
+    (joined, left) = log.of("wait_ended")
+    assert (joined["call"], joined["outcome"]) == ("ana", "joined")
+    assert (left["call"], left["outcome"]) == ("bob", "nobody came")
+
+
+@pytest.mark.parametrize("when_one_leaves", ["end", "wait"])
+def test_a_bridge_that_can_not_be_made_ends_both_calls(
+    when_one_leaves: str, tmp_path: Path
+) -> None:
+    """Such as for a disk that can't be written; waiting for another would fail again."""
+    (tmp_path / "file").write_text("")
+
+    async def script(server: Server) -> None:
+        for name in ("ana", "bob"):
+            server.dial(acs(name, None, server.clock), "key=k")
+            await server.passes(100)
+        await server.passes(500)
+        assert server.calls.stats.calls == 0
+
+    folders = CallFolders(tmp_path / "file")
+    log = served(handler(folders, when_one_leaves=when_one_leaves), script)
+    (failed,) = log.of("handler_failed")
+    assert failed["call"] == "bob"
+    assert failed["problem"].startswith("FileWriteError")
+
+
+def test_what_is_said_is_kept_as_lines_if_that_is_wanted(tmp_path: Path) -> None:
+    """Both parties' in one file, each line with who said it."""
+
+    async def script(server: Server) -> None:
+        for name in ("ana", "bob"):
+            server.dial(acs(name, speech_like(3_000, seed=1), server.clock), "key=k")
+            await server.passes(100)
+        await server.passes(3_000)
+
+    served(handler(CallFolders(tmp_path), transcript=True), script)
+    entries = read_transcript(tmp_path / "k" / "transcript.jsonl")
+    assert {(each.speaker, each.source_language) for each in entries} == {
+        ("ana", "en-US"),
+        ("bob", "fr-FR"),
+    }
+    assert {each.source_text for each in entries} == {"hello"}
+    assert not (tmp_path / "k" / "audio").exists()
 
 
 def test_a_third_call_is_hung_up_and_the_two_go_on() -> None:
@@ -283,5 +393,6 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     translator = ScriptedTranslator()
     with pytest.raises(ConfigurationError, match="two different ones"):
         BridgeHandler(translator, ("en-US", "en-us"))
-    with pytest.raises(ConfigurationError, match="folder"):
-        BridgeHandler(translator, LANGUAGES, config=BridgeHandlerConfig(record="wav"))
+    for kept in (BridgeHandlerConfig(record="wav"), BridgeHandlerConfig(transcript=True)):
+        with pytest.raises(ConfigurationError, match="folder"):
+            BridgeHandler(translator, LANGUAGES, config=kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +19,19 @@ from rawmedia.adapters.handlers import (
     BadParameterError,
     CallFolders,
     CaptionsHandler,
+    CaptionsHandlerConfig,
     EchoHandler,
     RecordHandler,
+    RecordHandlerConfig,
     call_parameters,
 )
 from rawmedia.adapters.handlers.parameters import one_of, required_key
+from rawmedia.adapters.handlers.transcript import CallTranscript
 from rawmedia.adapters.websocket import Handshake, StreamStarted, WebSocketLeg
 from rawmedia.audio.format import SPEECH
+from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions.report import SessionReport
+from rawmedia.captions.transcript import read_transcript
 from rawmedia.errors import EngineCrashedError, FileWriteError, UnsupportedLanguageError
 from rawmedia.testing import (
     ScriptedCrash,
@@ -35,6 +41,7 @@ from rawmedia.testing import (
     tone,
 )
 from rawmedia.testing.assertions import assert_same_audio
+from rawmedia.translators.events import FinalTranslation
 from rawmedia.translators.request import TranslationRequest
 from rawmedia.translators.translator import TranslatorCapabilities
 
@@ -137,6 +144,63 @@ def test_a_call_is_captioned_in_every_language(tmp_path: Path) -> None:
     assert not any("hello" in json.dumps(line) or "hola" in json.dumps(line) for line in log.lines)
 
 
+def test_captions_show_the_original_and_lines_are_kept_if_that_is_wanted(tmp_path: Path) -> None:
+    """Both are settings of the handler."""
+    config = CaptionsHandlerConfig(bilingual=True, transcript=True)
+
+    def handler(clock: object) -> CaptionsHandler:
+        engine = ScriptedTranslator([HELLO], clock=clock)  # type: ignore[arg-type]
+        return CaptionsHandler(engine, REQUEST, CallFolders(tmp_path), config=config)
+
+    async def script(server: Server) -> None:
+        server.dial(acs("one", speech_like(1_500, seed=1), server.clock))
+        await server.passes(1_500)
+
+    served(handler, script)
+    assert "hello" in (tmp_path / "one" / "es.vtt").read_text()
+    (entry,) = read_transcript(tmp_path / "one" / "transcript.jsonl")
+    assert (entry.speaker, entry.source_text) == ("one", "hello")
+    assert entry.translations == {"es": "hola", "fr-FR": "bonjour"}
+
+
+def test_a_transcript_that_can_not_be_written_ends_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is full; the call goes on, and the log says so once."""
+    final = FinalTranslation("u1", 1, "hello", "en-US", TimeSpan(0, 900), {"es": "hola"})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with (
+        caplog.at_level(logging.INFO),
+        CallTranscript(tmp_path / "small.jsonl", "call-1") as transcript,
+    ):
+        transcript.take("something else", "ana")
+        transcript.take(final, "ana")
+        size = (tmp_path / "small.jsonl").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1, hard))
+        try:
+            transcript.take(final, "ana")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        transcript.take(final, "ana")
+    assert len(read_transcript(tmp_path / "small.jsonl")) == 1
+    (record,) = caplog.records
+    assert record.getMessage() == "transcript_failed call=call-1 problem=FileWriteError"
+
+
+def test_a_recording_is_as_long_as_was_wanted(tmp_path: Path) -> None:
+    """Its bound ends the recording, and not the call."""
+
+    async def script(server: Server) -> None:
+        server.dial(acs("one", tone(3_000), server.clock))
+        await server.passes(3_000)
+        assert server.calls.stats.calls == 1
+
+    config = RecordHandlerConfig(max_bytes=40_000)
+    log = served(lambda _clock: RecordHandler(CallFolders(tmp_path), config=config), script)
+    assert sum(each.stat().st_size for each in (tmp_path / "one").glob("*.wav")) <= 40_000
+    assert log.of("recording_stopped")
+
+
 def test_an_engine_that_fails_ends_its_call_and_leaves_its_captions(tmp_path: Path) -> None:
     """The other call goes on, and the log says which one failed and why."""
     crash = ScriptedCrash(at_ms=1_400, error=EngineCrashedError("scripted", "no more"))
@@ -201,6 +265,9 @@ def test_parameters_are_those_of_the_platform_and_of_the_url() -> None:
     assert found == {"key": "mine", "language": "fr-FR"}
     assert call_parameters(leg("wss://host/calls?key=a&key=b")) == {"key": "a"}
     assert call_parameters(WebSocketLeg(StreamStarted(SPEECH, None))) == {}
+    asked = Handshake.of("wss://host/calls/desk?key=b&x=1", {}, {"key": "desk"})
+    in_path = WebSocketLeg(StreamStarted(SPEECH, None), handshake=asked)
+    assert call_parameters(in_path) == {"key": "desk", "x": "1"}
     assert call_parameters(leg("wss://host/?" + "&".join(f"a{n}=1" for n in range(1_000)))) == {}
 
 

@@ -124,6 +124,18 @@ def test_a_clear_stops_the_platforms_playout() -> None:
     assert message == '{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}'
 
 
+def test_names_are_sent_in_camel_case_if_that_is_wanted() -> None:
+    """As the service writes itself; nobody has asked it whether it minds."""
+    dialect = AcsDialect(casing="camel")
+    dialect.parse(METADATA)
+    (message,) = dialect.encode(AudioFrame(SAMPLES, SPEECH))
+    assert message == '{"kind":"AudioData","audioData":{"data":"AQACAP//"},"stopAudio":null}'
+    (message,) = dialect.encode(ClearAudio())
+    assert message == '{"kind":"StopAudio","audioData":null,"stopAudio":{}}'
+    with pytest.raises(ConfigurationError, match="pascal or camel"):
+        AcsDialect(casing="snake")  # type: ignore[arg-type]
+
+
 def test_a_mark_says_nothing_because_the_platform_has_none() -> None:
     """Playout is then estimated by whoever sends, and said to be."""
     assert started().encode(SetMark("here")) == ()

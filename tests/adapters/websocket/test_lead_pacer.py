@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from rawmedia.adapters.websocket.pacing import LeadPacer
 from rawmedia.errors import EndOfStreamError
 from rawmedia.streams.outbound import OutboundAudioStream
 from rawmedia.testing import VirtualClock
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 def paced(
@@ -137,6 +142,39 @@ def test_what_piles_up_behind_silence_delays_nothing_that_comes_after_it() -> No
     assert spoken == arrivals
     late, _, _ = paced(arrivals)
     assert late[-1] > arrivals[-1]
+
+
+class Live:
+    """A source that mixes live voices: there is always something, and it never says so before."""
+
+    pending = False
+
+    def render(self, samples: int, now: float) -> npt.NDArray[np.int16] | None:
+        return np.ones((samples, 1), np.int16)
+
+
+@pytest.mark.parametrize(("until_ms", "skipped_ms"), [(200, 0), (230, 0), (300, 0), (600, 320)])
+def test_a_source_that_is_asked_is_not_waited_for(until_ms: float, skipped_ms: float) -> None:
+    """Who once was late, as timers are, would be so with every frame, and never catch up."""
+    clock = VirtualClock()
+    outbound = OutboundAudioStream(clock=clock)
+    outbound.set_source(Live())
+    pacer = LeadPacer(outbound, 80.0, max_ahead_ms=250.0)
+    pulled: list[float] = []
+
+    async def main() -> None:
+        while clock.now() < 1:
+            if 0.2 <= clock.now() < until_ms / 1000:
+                await clock.sleep_until(until_ms / 1000)
+            await pacer.ready()
+            assert not pacer.pull().filler
+            pulled.append(clock.now() * 1000)
+
+    clock.run(main())
+    assert pacer.stalled_s * 1000 == pytest.approx(skipped_ms, abs=20)
+    # What is missing is sent at once, and then each frame in its time.
+    after = [at for at in pulled if at > until_ms + 1]
+    assert [later - at for at, later in pairwise(after)] == pytest.approx([20] * (len(after) - 1))
 
 
 def test_how_late_a_frame_is_heard_is_what_is_estimated() -> None:

@@ -18,8 +18,8 @@ from rawmedia.testing.fake_acs import AcsMessages
 from rawmedia.testing.fake_twilio import TwilioMessages
 
 if TYPE_CHECKING:
+    from rawmedia.adapters.websocket.acs import Casing
     from rawmedia.audio.format import AudioFormat
-    from rawmedia.testing.fake_acs import Casing
 
 
 @pytest.mark.parametrize("format", [SPEECH, WIDEBAND_VOICE], ids=["16 kHz", "24 kHz"])

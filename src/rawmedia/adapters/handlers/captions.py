@@ -6,7 +6,10 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from rawmedia.adapters.call_log import log_event
+from rawmedia.adapters.handlers.transcript import CallTranscript
 from rawmedia.captions.opening import open_captions
 from rawmedia.sessions.interpreter import Interpreter
 from rawmedia.translators.events import TranslatorWarning
@@ -21,6 +24,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger("rawmedia.server")
 
 
+class CaptionsHandlerConfig(BaseModel):
+    """What is written of a call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    bilingual: bool = False
+    """Whether a caption shows what was said under its translation."""
+    transcript: bool = False
+    """Whether what is said is kept as JSON Lines, too."""
+
+
 class CaptionsHandler:
     """Captions each call in a folder of its own: a WebVTT file for each language, and a report.
 
@@ -31,7 +45,7 @@ class CaptionsHandler:
         translator: The engine.
         request: Languages.
         folders: Where to.
-        bilingual: Whether a caption shows what was said under its translation.
+        config: All else.
 
     Raises:
         ConfigurationError: The engine can't serve the request.
@@ -43,9 +57,10 @@ class CaptionsHandler:
         request: TranslationRequest,
         folders: CallFolders,
         *,
-        bilingual: bool = False,
+        config: CaptionsHandlerConfig | None = None,
     ) -> None:
-        self._translator, self._folders, self._bilingual = translator, folders, bilingual
+        self._translator, self._folders = translator, folders
+        self._config = config or CaptionsHandlerConfig()
         self._request = request.model_copy(update={"speech": False, "voices": {}})
         translator.capabilities.check(self._request)
 
@@ -62,17 +77,28 @@ class CaptionsHandler:
         with ExitStack() as files:
             captions = {
                 language: files.enter_context(
-                    open_captions(folder / f"{language}.vtt", bilingual=self._bilingual)
+                    open_captions(folder / f"{language}.vtt", bilingual=self._config.bilingual)
                 )
                 for language in self._request.target_languages
             }
+            transcript = None
+            if self._config.transcript:
+                transcript = files.enter_context(
+                    CallTranscript(folder / "transcript.jsonl", leg.name)
+                )
+
+            def hear(event: SessionEvent) -> None:
+                _log_warning(leg.name, event)
+                if transcript is not None:
+                    transcript.take(event, leg.name)
+
             interpreter = Interpreter(
                 leg.inbound,
                 self._translator,
                 {},
                 self._request,
                 captions=captions,
-                on_event=lambda event: _log_warning(leg.name, event),
+                on_event=hear,
                 source_name=leg.name,
             )
             try:
@@ -96,4 +122,4 @@ def _log_warning(call: str, event: SessionEvent) -> None:
         log_event(_log, logging.WARNING, "engine_warning", call=call, code=code)
 
 
-__all__ = ["CaptionsHandler"]
+__all__ = ["CaptionsHandler", "CaptionsHandlerConfig"]

@@ -1,4 +1,4 @@
-"""What a call says of itself as it is dialled: the query of its URL, and what its platform was told."""
+"""What a call says of itself as it is dialled: its URL's path and query, and what its platform was told."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def call_parameters(leg: WebSocketLeg) -> Mapping[str, str]:
     """What was said of a call, by name.
 
     Twilio keeps no query of a stream's URL and has ``<Parameter>`` elements instead, ACS has the
-    query. Both are read; the platform's own come first, and of a name that comes twice the first.
+    URL. All are read: the platform's own come first, then those of the path, where the server's
+    route has names, as ``/calls/{key}/{language}`` does, then the query's, and of a name that comes twice the first.
     """
     query = "" if leg.handshake is None else urlsplit(leg.handshake.url).query
     try:
@@ -44,7 +45,8 @@ def call_parameters(leg: WebSocketLeg) -> Mapping[str, str]:
     except ValueError:
         pairs = []  # more than anybody means
     found = dict(leg.started.parameters)
-    for name, value in pairs:
+    in_path = {} if leg.handshake is None else leg.handshake.parameters
+    for name, value in (*in_path.items(), *pairs):
         found.setdefault(name, value)
     return found
 

@@ -7,18 +7,31 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from rawmedia.adapters.call_log import log_event
 from rawmedia.errors import StreamError
-from rawmedia.sessions.recording import Recorder, TrackStopped
+from rawmedia.sessions.recording import Recorder, RecordingFormat, TrackStopped
 from rawmedia.streams.leg import ParticipantJoined
 
 if TYPE_CHECKING:
     from rawmedia.adapters.handlers.folders import CallFolders
     from rawmedia.adapters.websocket.leg import WebSocketLeg
-    from rawmedia.sessions.recording import RecordingEvent, RecordingFormat
+    from rawmedia.sessions.recording import RecordingEvent
     from rawmedia.streams.inbound import InboundAudioStream
 
 _log = logging.getLogger("rawmedia.server")
+
+
+class RecordHandlerConfig(BaseModel):
+    """What a recording is like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    format: RecordingFormat = "wav"
+    """Of the files; "opus" needs libopus."""
+    max_bytes: int | None = Field(default=None, ge=1)
+    """What the files of a call may take together; None for no limit."""
 
 
 class RecordHandler:
@@ -29,18 +42,11 @@ class RecordHandler:
 
     Args:
         folders: Where to.
-        format: Of the files. "opus" needs libopus.
-        max_bytes: What the files of a call may take together; None for no limit.
+        config: What they are like.
     """
 
-    def __init__(
-        self,
-        folders: CallFolders,
-        *,
-        format: RecordingFormat = "wav",
-        max_bytes: int | None = None,
-    ) -> None:
-        self._folders, self._format, self._max_bytes = folders, format, max_bytes
+    def __init__(self, folders: CallFolders, *, config: RecordHandlerConfig | None = None) -> None:
+        self._folders, self._config = folders, config or RecordHandlerConfig()
 
     async def __call__(self, leg: WebSocketLeg) -> None:
         """See one call through; cancelling hangs up, and what was recorded is kept.
@@ -50,8 +56,8 @@ class RecordHandler:
         """
         async with Recorder(
             self._folders.new(leg.name),
-            format=self._format,
-            max_bytes=self._max_bytes,
+            format=self._config.format,
+            max_bytes=self._config.max_bytes,
             clock=leg.clock,
             on_event=lambda event: log_recording(leg.name, event),
         ) as recorder:
@@ -94,4 +100,4 @@ async def _record_who_joins(leg: WebSocketLeg, recorder: Recorder) -> None:
                     listening.create_task(listen_to_the_end(stream))
 
 
-__all__ = ["RecordHandler", "listen_to_the_end", "log_recording"]
+__all__ = ["RecordHandler", "RecordHandlerConfig", "listen_to_the_end", "log_recording"]

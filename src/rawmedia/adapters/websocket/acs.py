@@ -1,7 +1,8 @@
 """Azure Communication Services: the media streaming of Call Automation.
 
 Every message is a JSON object of a kind and the fields of that kind. The service writes names
-in camelCase and its samples answer in PascalCase; both are read, the latter is sent.
+in camelCase. Where its documentation writes out an answer (for Python) that is in PascalCase, which
+is sent unless told otherwise; its JavaScript package answers in camelCase. Both are read.
 
 Source: Microsoft Learn, "Audio streaming" of Azure Communication Services Call Automation, and
 the parsers of its SDKs.
@@ -10,7 +11,7 @@ the parsers of its SDKs.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rawmedia.adapters.websocket.dialect import (
     AudioReceived,
@@ -20,6 +21,7 @@ from rawmedia.adapters.websocket.dialect import (
 )
 from rawmedia.adapters.websocket.json_dialect import (
     KEYS,
+    MAX_MESSAGE_BYTES,
     JsonDialect,
     fields_of,
     is_name,
@@ -28,6 +30,7 @@ from rawmedia.adapters.websocket.json_dialect import (
     payload_text,
 )
 from rawmedia.audio.format import SPEECH, WIDEBAND_VOICE
+from rawmedia.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,13 +39,26 @@ if TYPE_CHECKING:
     from rawmedia.adapters.websocket.json_dialect import Fields
     from rawmedia.audio.frame import AudioFrame
 
+Casing = Literal["pascal", "camel"]
+"""How names are written: ``AudioData`` or ``audioData``."""
+
 CALL_ID_HEADER = "x-ms-call-connection-id"
 """The header of the upgrade that names the call, the same each time that it is dialled."""
 
 _FORMATS = {each.sample_rate: each for each in (SPEECH, WIDEBAND_VOICE)}
-_AUDIO_HEAD = '{"Kind":"AudioData","AudioData":{"Data":"'
-_AUDIO_TAIL = '"},"StopAudio":null}'
-_STOP = '{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}'
+# What goes before and after the audio, and what stops it.
+_WRITTEN: dict[Casing, tuple[str, str, str]] = {
+    "pascal": (
+        '{"Kind":"AudioData","AudioData":{"Data":"',
+        '"},"StopAudio":null}',
+        '{"Kind":"StopAudio","AudioData":null,"StopAudio":{}}',
+    ),
+    "camel": (
+        '{"kind":"AudioData","audioData":{"data":"',
+        '"},"stopAudio":null}',
+        '{"kind":"StopAudio","audioData":null,"stopAudio":{}}',
+    ),
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,10 +68,22 @@ class AcsDialect(JsonDialect):
     The service drops on `ClearAudio` all that it has not played. It has no marks.
 
     Args:
+        casing: How names are sent. "pascal" is what the documentation writes out.
         max_message_bytes: What is longer is not looked at.
+
+    Raises:
+        ConfigurationError: Another casing, or ``max_message_bytes`` is less than 1.
     """
 
     clears: ClassVar[bool] = True
+
+    def __init__(
+        self, *, casing: Casing = "pascal", max_message_bytes: int = MAX_MESSAGE_BYTES
+    ) -> None:
+        super().__init__(max_message_bytes=max_message_bytes)
+        if casing not in _WRITTEN:
+            raise ConfigurationError("casing", f"{' or '.join(_WRITTEN)}, not {casing!r}")
+        self._audio_head, self._audio_tail, self._stop = _WRITTEN[casing]
 
     def _read(self, fields: Fields) -> Sequence[DialectEvent]:
         kind = fields.get("kind")
@@ -130,10 +158,10 @@ class AcsDialect(JsonDialect):
         return (KeyPressed(key.upper(), name_or_none(fields.get("participantrawid"))),)
 
     def _audio_messages(self, frame: AudioFrame) -> Sequence[Message]:
-        return (_AUDIO_HEAD + payload_text(frame.data) + _AUDIO_TAIL,)
+        return (self._audio_head + payload_text(frame.data) + self._audio_tail,)
 
     def _control_messages(self, command: DialectCommand) -> Sequence[Message]:
-        return (_STOP,) if isinstance(command, ClearAudio) else ()
+        return (self._stop,) if isinstance(command, ClearAudio) else ()
 
 
 def _folded(value: object) -> Fields:
@@ -157,4 +185,4 @@ def _time_ms(timestamp: object) -> float | None:
         return None
 
 
-__all__ = ["CALL_ID_HEADER", "AcsDialect"]
+__all__ = ["CALL_ID_HEADER", "AcsDialect", "Casing"]

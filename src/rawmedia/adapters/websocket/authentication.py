@@ -51,9 +51,16 @@ class Handshake:
     """The URL that was dialled, such as ``wss://calls.example.org/acs?seat=12``."""
     headers: Mapping[str, str] = field(repr=False)
     """Its HTTP headers, names in lower case."""
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the server's route found in the path, by name, such as of ``/calls/{key}``."""
 
     @classmethod
-    def of(cls, url: str, headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Self:
+    def of(
+        cls,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
+        parameters: Mapping[str, str] | None = None,
+    ) -> Self:
         """One of headers in any case; of those that come twice, the first.
 
         A second one could be a proxy's, or an attempt to have two readers see two tokens.
@@ -62,7 +69,7 @@ class Handshake:
         lowered: dict[str, str] = {}
         for name, value in pairs:
             lowered.setdefault(name.lower(), value)
-        return cls(url, lowered)
+        return cls(url, lowered, dict(parameters or {}))
 
     @classmethod
     def of_asgi(cls, scope: Mapping[str, Any]) -> Self:
@@ -78,7 +85,8 @@ class Handshake:
         path = scope.get("raw_path") or scope["path"].encode()
         query = scope.get("query_string") or b""
         where = (path + b"?" + query if query else path).decode("latin-1")
-        return cls.of(f"{scope.get('scheme', 'ws')}://{host}{where}", pairs)
+        found = {name: str(value) for name, value in scope.get("path_params", {}).items()}
+        return cls.of(f"{scope.get('scheme', 'ws')}://{host}{where}", pairs, found)
 
 
 class Authenticator(Protocol):

@@ -55,7 +55,7 @@ class LeadPacer:
         self._patience = max(0.0, self._lead - self._frame)
         self._respite = min(self._patience, _RESPITE_S)
         self._idle_patience = min(self._lead, self._frame)
-        self._flows = self._held_up = False
+        self._flows = self._held_up = self._unannounced = False
         self._start = 0.0
         self._frames = 0
         self.stalled_s = 0.0
@@ -98,7 +98,10 @@ class LeadPacer:
             # This program was held up and has not read what came meanwhile, so it gets the time to.
             until, self._held_up = now + self._respite, True
         if outbound._source is not None:
-            await self._await_source(until)
+            # What a source mixes of live audio is there when it is asked, and never before: who
+            # waited for it would be late with every frame.
+            if not self._unannounced:
+                await self._await_source(until)
         elif now < until and not outbound.queued and not self._urgent:
             # A clear ends this, too.
             with suppress(StreamTimeoutError):
@@ -127,9 +130,11 @@ class LeadPacer:
         """
         ahead_s = self.heard_until - self._clock.now()
         self._outbound.playout_delay_ms = max(0.0, ahead_s * 1000)
+        announced = self._outbound.pending
         frame = self._outbound.pull()
         self._frames += 1
         self._flows = not frame.filler
+        self._unannounced = self._flows and not announced
         if self._flows:
             self._held_up = False
         return frame
