@@ -275,7 +275,7 @@ def interrupting() -> None:
             walls.append((time.perf_counter() - began) * 1000)
             await call.clock.sleep_until(4.2)
             heard = call.legs[1].record().samples[:, 0]
-            # What sounds after that lies in the fade, at most 5 ms of the next frame.
+            # What sounds after that lies in the fade, at most 2 ms of the next frame.
             last = max(abs(heard[: SPEECH.samples(4_200)]).nonzero()[0]) + 1
             silent.append(SPEECH.duration_ms(int(last)) - (4_000 + offset_ms))
             running.cancel()

@@ -535,7 +535,7 @@ def test_an_original_that_nobody_hears_is_let_go() -> None:
 
 
 def test_an_interruption_is_silent_with_the_next_frame() -> None:
-    """<= 20 ms from `interrupt` to silence at the leg; its first 5 ms are the fade."""
+    """<= 20 ms from `interrupt` to silence at the leg; its first 2 ms are the fade."""
     stream = OutboundAudioStream(SPEECH)
     listener = Listener()
     listener.say("u", noise(1_000, seed=1).samples)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_UTTERANCES: Final = 1_000
 """So many wait at most, and of so many that are over it is remembered."""
+_INTERRUPT_FADE_MS: Final = 2.0
+"""Who interrupts wants silence, and hears the click of a shorter fade; else it takes `FADE_MS`."""
 _RESUME_SHARES: Final = (0.25, 0.5, 0.75)
 """Within an utterance speech is skipped up to such a share of the bound, the first that there is."""
 
@@ -45,6 +47,7 @@ class SpeechLine:
         "_channels",
         "_fade",
         "_format",
+        "_interrupt_fade",
         "_over",
         "_rate_hz",
         "_waiting",
@@ -62,6 +65,7 @@ class SpeechLine:
         self._rate_hz = format.sample_rate
         self._channels = format.num_channels
         self._fade = format.samples(FADE_MS)
+        self._interrupt_fade = format.samples(_INTERRUPT_FADE_MS)
         self._waiting: dict[str, Utterance] = {}
         self._over: dict[str, None] = {}
         self.books = SpeechBooks(format)
@@ -192,7 +196,8 @@ class SpeechLine:
     def discard(self, reason: SkipReason, now: float) -> int:
         """The first is over, whatever is left of it; returns how many samples that were."""
         utterance = self.queue[0]
-        dropped = self._drop(utterance, utterance.queued)
+        fade = self._interrupt_fade if reason == "interrupt" else self._fade
+        dropped = self._drop(utterance, utterance.queued, fade)
         utterance.cut = utterance.cut or dropped > 0 or not utterance.ended
         if dropped or not utterance.begun:
             self._tell_skip(utterance, dropped, reason, now, partial=utterance.begun)
@@ -205,9 +210,8 @@ class SpeechLine:
     def skip_within(self, max_lag: float, now: float) -> None:
         """Drop what comes next of the first, so that the lag is well below ``max_lag`` seconds."""
         utterance = self.queue[0]
-        dropped = self._drop(
-            utterance, self._resume_position(utterance, max_lag, now) - utterance.position
-        )
+        left_out = self._resume_position(utterance, max_lag, now) - utterance.position
+        dropped = self._drop(utterance, left_out, self._fade)
         self.books.skipped += dropped
         utterance.cut = True
         self.trimmer = None
@@ -234,13 +238,13 @@ class SpeechLine:
                 return position
         return utterance.position + utterance.queued
 
-    def _drop(self, utterance: Utterance, samples: int) -> int:
+    def _drop(self, utterance: Utterance, samples: int, fade: int) -> int:
         """Drop the next of the first one, which fades out where it is being said."""
         audible = utterance.begun and self.dry_since is None
         output, pending = self.pace.drop()
         if audible:
-            following = utterance.peek(utterance.position, min(samples, self._fade))
-            tail = np.concatenate((output, following))[: self._fade]
+            following = utterance.peek(utterance.position, min(samples, fade))
+            tail = np.concatenate((output, following))[:fade]
             self.tail = faded_out(tail) if len(tail) else None
         return pending + utterance.drop(samples)
 

@@ -227,7 +227,7 @@ class SpeechPlayout:
     def interrupt(self, now: float) -> float:
         """Drop all that is unheard; what still comes of it is refused.
 
-        What is being said fades out in the first 5 ms of the next render.
+        What is being said fades out in the first 2 ms of the next render.
 
         Returns:
             How many milliseconds were dropped, at the pace of the engine.
