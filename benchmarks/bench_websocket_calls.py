@@ -156,10 +156,14 @@ def one_round(kind: str, calls: int, seconds: float) -> dict[str, float]:
         before = cpu_s(server.pid)
         load = [*me, "--load", f"ws://127.0.0.1:{port}/"]
         load += ["--calls", str(calls), "--seconds", str(seconds)]
-        done = subprocess.run(load, capture_output=True, text=True, check=True)
-        figures: dict[str, float] = json.loads(done.stdout)
+        with subprocess.Popen(load, stdout=subprocess.PIPE, text=True) as loading:
+            time.sleep(seconds / 3)
+            early_mib = resident_mib(server.pid)
+            output, _ = loading.communicate()
+        figures: dict[str, float] = json.loads(output)
         figures["cpu"] = (cpu_s(server.pid) - before) / seconds * 100
         figures["mib"] = resident_mib(server.pid)
+        figures["grown"] = figures["mib"] - early_mib
         server.stdin.close()
     return figures
 
@@ -189,6 +193,7 @@ def main() -> None:
                 f"{kind:9} lost {figures['sent'] - figures['back']:5.0f} of {figures['sent']:.0f}"
                 f"  delay P50 {figures['p50']:6.1f}  P99 {figures['p99']:6.1f} ms"
                 f"  CPU {figures['cpu']:5.1f} %  {figures['mib']:5.1f} MiB"
+                f" ({figures['grown']:+.1f} in the last two thirds)"
             )
         ratios.append(round_of["rawmedia"]["cpu"] / round_of["echo"]["cpu"])
     print(f"CPU by the echo's, median of {asked.rounds}: {statistics.median(ratios):.2f}")

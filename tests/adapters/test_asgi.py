@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from rawmedia.adapters.asgi import create_app
+from rawmedia.adapters.handlers import call_parameters
 from rawmedia.adapters.websocket import (
     AcsDialect,
     AcsToken,
@@ -28,6 +29,7 @@ from rawmedia.adapters.websocket import (
     WebSocketCallsConfig,
     WebSocketLeg,
 )
+from rawmedia.errors import ConfigurationError
 from rawmedia.testing import AcsMessages, FakeAcs, FakeTwilio, TwilioMessages, speech_like, tone
 from rawmedia.testing.platform_messages import SaidAudio
 
@@ -133,6 +135,35 @@ def test_a_call_is_carried_by_any_asgi_server() -> None:
         assert SaidAudio(pcm) in said
 
     asyncio.run(main())
+
+
+def test_names_in_the_path_are_parameters_of_the_call() -> None:
+    """A platform that keeps no query keeps the path."""
+
+    async def main() -> WebSocketLeg:
+        dialled: asyncio.Queue[WebSocketLeg] = asyncio.Queue()
+        server = create_app(
+            dialled.put, AcsDialect, authenticator=AnyCaller(), path="/calls/{key}/{language}"
+        )
+        path = "/calls/desk-1/fr-FR?key=other&x=1"
+        async with server.state.calls, Dialled(server, path) as platform:
+            platform.say(AcsMessages().opening()[0])
+            return await asyncio.wait_for(dialled.get(), 10)
+
+    leg = asyncio.run(main())
+    assert leg.handshake is not None
+    assert leg.handshake.parameters == {"key": "desk-1", "language": "fr-FR"}
+    assert call_parameters(leg) == {"key": "desk-1", "language": "fr-FR", "x": "1"}
+    assert "desk-1" not in repr(leg.handshake)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "//", "calls", "/{key}/{key}", "/{key:int}", "/{key", "/a b", "/a?b"]
+)
+def test_a_path_that_is_none_is_told(path: str) -> None:
+    """Before anything is served."""
+    with pytest.raises(ConfigurationError, match="/calls"):
+        create_app(echo, AcsDialect, authenticator=AnyCaller(), path=path)
 
 
 def test_health_and_readiness_say_whether_and_no_more() -> None:

@@ -19,6 +19,7 @@ from command_line import SCRIPTED_RAWMEDIA, rawmedia, scripted
 from rawmedia.adapters.handlers import BridgeHandler, CaptionsHandler, EchoHandler, RecordHandler
 from rawmedia.adapters.websocket import AcsToken, SocketClosedError, TwilioSignature
 from rawmedia.audio.format import TELEPHONY
+from rawmedia.captions.transcript import read_transcript
 from rawmedia.cli.serve import Service, authenticator_of, handler_of
 from rawmedia.cli.services import Services
 from rawmedia.errors import ConfigurationError, MissingDependencyError
@@ -178,6 +179,60 @@ def test_two_calls_are_bridged_and_drained_on_sigterm(tmp_path: Path) -> None:
     assert (tmp_path / "k" / "audio" / "recording.json").exists()
 
 
+def test_who_is_left_of_a_bridge_waits_and_the_drain_has_its_time(tmp_path: Path) -> None:
+    """Keys in the path, a transcript, and a call that would wait for longer than the server may."""
+
+    async def main(server: Served) -> None:
+        await server.answers("/ready", 200)
+        calls = {
+            "en-US": FakeAcs(speech_like(60_000, seed=1), call_id="ana"),
+            "es": FakeAcs(speech_like(60_000, seed=2), call_id="bob"),
+        }
+        dialling = {
+            language: asyncio.create_task(fake.dial(f"{server.url}/k/{language}", fake.headers))
+            for language, fake in calls.items()
+        }
+        await asyncio.sleep(2.5)
+        calls["en-US"].hang_up()
+        await asyncio.wait_for(dialling["en-US"], 10)
+        await asyncio.sleep(1)
+        assert not dialling["es"].done()
+        log = await server.stop()
+        await asyncio.wait_for(dialling["es"], 10)
+        assert [line["call"] for line in events(log, "call_waits")][1:] == ["bob"]
+        (drained,) = events(log, "drained")
+        assert (drained["calls"], drained["in_time"]) == (1, False)
+        ends = {line["call"]: line["outcome"] for line in events(log, "call_ended")}
+        assert ends == {"ana": "over", "bob": "hung up"}
+
+    options = ("--dialect", "acs", "--from", "en-US", "--to", "es", "--insecure-no-auth")
+    more = ("--path", "/calls/{key}/{language}", "--when-one-leaves", "wait", "--drain", "0.5")
+    with Served(*options, *more, "--folder", str(tmp_path), "--transcript") as server:
+        asyncio.run(main(server))
+    entries = read_transcript(tmp_path / "k" / "transcript.jsonl")
+    assert {entry.speaker for entry in entries} == {"ana", "bob"}
+
+
+def test_a_token_that_is_no_good_is_refused_and_not_logged() -> None:
+    """Nor is the audience, or the URL."""
+
+    async def main(server: Served) -> None:
+        await server.answers("/ready", 200)
+        for token in ("secret-nonsense", "a.secret.b"):
+            fake = FakeAcs()
+            headers = {**fake.headers, "Authorization": f"Bearer {token}"}
+            with pytest.raises(SocketClosedError):
+                await fake.dial(server.url + "?key=k&sig=secret-query", headers)
+        log = await server.stop()
+        assert [line["reason"] for line in events(log, "caller_refused")] == ["malformed"] * 2
+        assert not events(log, "anybody_may_dial")
+        assert "secret" not in server.log
+
+    options = ("--dialect", "acs", "--handler", "echo")
+    with Served(*options, environ={"ACS_AUDIENCE": "secret-audience"}) as server:
+        asyncio.run(main(server))
+
+
 def test_a_port_that_is_taken_is_told() -> None:
     """Exit code 2, and the option."""
     with socket.socket() as taken:
@@ -204,6 +259,10 @@ def test_a_port_that_is_taken_is_told() -> None:
         (["--dialect", "acs"], "ACS_AUDIENCE"),
         (["--dialect", "twilio"], "TWILIO_AUTH_TOKEN"),
         (["--dialect", "acs", "--insecure-no-auth"], "--from"),
+        (
+            ["--dialect", "acs", "--insecure-no-auth", "--handler", "echo", "--path", "calls"],
+            "path",
+        ),
         (["--dialect", "acs", "--insecure-no-auth", "--from", "en-US"], "--to"),
         (["--dialect", "acs", "--insecure-no-auth", "--handler", "record"], "--folder"),
         (

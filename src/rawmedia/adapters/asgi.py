@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 from rawmedia.adapters.call_log import log_event
@@ -12,7 +13,7 @@ from rawmedia.adapters.websocket.authentication import Handshake
 from rawmedia.adapters.websocket.calls import WebSocketCalls
 from rawmedia.adapters.websocket.json_dialect import MAX_MESSAGE_BYTES
 from rawmedia.adapters.websocket.socket import AsgiSocket
-from rawmedia.errors import MissingDependencyError
+from rawmedia.errors import ConfigurationError, MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from rawmedia.adapters.websocket.dialect import Dialect
 
 _log = logging.getLogger("rawmedia.server")
+
+_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[a-z_]+\}))*/?")
+"""Of the WebSocket: names of folders, and of parameters in braces."""
 
 
 def create_app(
@@ -51,8 +55,12 @@ def create_app(
         path: Where the WebSocket is. Its names, as in ``/calls/{key}``, are parameters of the call.
 
     Raises:
+        ConfigurationError: The path is none.
         MissingDependencyError: Starlette is not installed.
     """
+    names = re.findall(r"\{\w+\}", path)
+    if not path or _PATH.fullmatch(path) is None or len(set(names)) < len(names):
+        raise ConfigurationError("path", f"such as /calls or /calls/{{key}}, not {path!r}")
     try:
         from starlette.applications import Starlette
         from starlette.responses import JSONResponse

@@ -501,7 +501,12 @@ def _serve(
     ] = False,
     host: Annotated[str, typer.Option(help="Where to listen; TLS is a proxy's.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Likewise.")] = 8000,
-    path: Annotated[str, typer.Option(help="Where the WebSocket is.")] = "/calls",
+    path: Annotated[
+        str,
+        typer.Option(
+            help="Where the WebSocket is; /calls/{key}/{language} has in the path what is in the query else."
+        ),
+    ] = "/calls",
     public_url: Annotated[
         str | None,
         typer.Option(

@@ -51,6 +51,9 @@ HandlerName = Literal["bridge", "captions", "record", "echo"]
 ACS_AUDIENCE = "ACS_AUDIENCE"
 TWILIO_AUTH_TOKEN = "TWILIO_AUTH_TOKEN"  # noqa: S105 - the name of a variable
 
+# An engine may take seconds to start; what is said meanwhile waits for it.
+_CAPACITY_MS = 10_000.0
+
 _T = TypeVar("_T")
 _log = logging.getLogger("rawmedia.server")
 
@@ -103,7 +106,9 @@ def run_service(service: Service, services: Services) -> ExitCode:
         config=WebSocketCallsConfig(
             max_calls=service.max_calls,
             max_duration_s=None if service.max_minutes is None else service.max_minutes * 60,
-            leg=WebSocketLegConfig(max_messages_per_s=service.max_messages_per_s),
+            leg=WebSocketLegConfig(
+                max_messages_per_s=service.max_messages_per_s, capacity_ms=_CAPACITY_MS
+            ),
         ),
         path=service.path,
     )

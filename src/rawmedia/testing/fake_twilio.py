@@ -28,20 +28,25 @@ if TYPE_CHECKING:
     from rawmedia.streams.clock import Clock
     from rawmedia.testing.platform_messages import ServerSaid
 
+_CALL_ID = f"CA{1:032}"
+
 
 class TwilioMessages:
     """The messages of Twilio's media streams, numbered as they are.
 
     Args:
         parameters: What the application gave the call to carry.
+        call_id: The call's id.
     """
 
     format = TELEPHONY
     separates_voices = False
 
-    def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, str] | None = None, *, call_id: str = _CALL_ID
+    ) -> None:
         self._parameters = dict(parameters or {})
-        self._account, self._call = f"AC{1:032}", f"CA{1:032}"
+        self._account, self._call = f"AC{1:032}", call_id
         self._streams = self._sequence = self._chunk = 0
         self._began_ms = 0.0
         self._encoder, self._decoder = ULawEncoder(), ULawDecoder()
@@ -130,6 +135,7 @@ class FakeTwilio(FakePlatform):
     Args:
         says: What the party says, at 8000 Hz.
         parameters: What the application gave the call to carry.
+        call_id: The call's id, the same on each socket of the call.
         clock: What it is paced by.
     """
 
@@ -138,9 +144,10 @@ class FakeTwilio(FakePlatform):
         says: AudioFrame | None = None,
         *,
         parameters: Mapping[str, str] | None = None,
+        call_id: str = _CALL_ID,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        super().__init__(TwilioMessages(parameters), says, clock=clock)
+        super().__init__(TwilioMessages(parameters, call_id=call_id), says, clock=clock)
 
     @staticmethod
     def headers(url: str, auth_token: str) -> dict[str, str]:

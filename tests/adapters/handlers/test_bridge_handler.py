@@ -11,11 +11,13 @@ import pytest
 from handler_kit import Server, acs, served
 
 from rawmedia.adapters.handlers import BridgeHandler, BridgeHandlerConfig, CallFolders
-from rawmedia.audio.format import SPEECH
+from rawmedia.adapters.websocket import TwilioDialect
+from rawmedia.audio.format import SPEECH, TELEPHONY
 from rawmedia.captions.report import CallReport
 from rawmedia.captions.transcript import read_transcript
 from rawmedia.errors import ConfigurationError, UnsupportedLanguageError
 from rawmedia.testing import (
+    FakeTwilio,
     ScriptedTranslator,
     ScriptedUtterance,
     speech_like,
@@ -27,6 +29,7 @@ from rawmedia.translators.translator import TranslatorCapabilities
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rawmedia.adapters.websocket import WebSocketLeg
     from rawmedia.streams.clock import Clock
 
 LANGUAGES = ("en-US", "fr-FR")
@@ -119,6 +122,35 @@ def test_who_does_not_say_what_he_speaks_speaks_what_is_left(
         report.directions["a_to_b"].source_language,
         report.directions["b_to_a"].source_language,
     ) == spoken
+
+
+def test_two_calls_of_twilio_are_bridged_by_their_parameters(tmp_path: Path) -> None:
+    """Its URLs have no query; and its calls have 8 kHz, which is nobody's business but the bridge's."""
+
+    async def script(server: Server) -> None:
+        said = speech_like(3_000, seed=1, format=TELEPHONY)
+        calls = [
+            FakeTwilio(
+                said,
+                parameters={"key": "case-17", "language": language},
+                call_id=f"CA{number:032}",
+                clock=server.clock,
+            )
+            for number, language in enumerate(("fr-FR", "en-US"))
+        ]
+        for call in calls:
+            server.dial(call)
+            await server.passes(100)
+        await server.passes(3_000)
+        for call in calls:
+            heard = call.heard().samples[:, 0]
+            turns = np.exp(-2j * np.pi * 900 * np.arange(len(heard)) / 8_000)
+            assert abs(heard @ turns) / len(heard) > 100
+            assert not call.complaints
+
+    served(handler(CallFolders(tmp_path)), script, dialect=TwilioDialect)
+    report = CallReport.read(tmp_path / "case-17" / "report.json")
+    assert report.directions["a_to_b"].source_language == "fr-FR"
 
 
 def test_two_who_speak_the_same_language_hear_each_other_as_they_are() -> None:
@@ -296,6 +328,37 @@ def test_a_bridge_that_can_not_be_made_ends_both_calls(
     (failed,) = log.of("handler_failed")
     assert failed["call"] == "bob"
     assert failed["problem"].startswith("FileWriteError")
+
+
+def test_a_bridge_that_ends_though_both_are_there_is_not_tried_again() -> None:
+    """Here a program that plays something of its own to one of them; it would end again at once, for ever."""
+
+    class Music:
+        pending = False
+
+        def render(self, samples: int, now: float) -> None:
+            """Nothing."""
+
+    def make(clock: Clock) -> Any:
+        bridges = handler(when_one_leaves="wait")(clock)
+
+        async def play_and_bridge(leg: WebSocketLeg) -> None:
+            if leg.name == "bob":
+                leg.outbound.set_source(Music())
+            await bridges(leg)
+
+        return play_and_bridge
+
+    async def script(server: Server) -> None:
+        for name in ("ana", "bob"):
+            server.dial(acs(name, None, server.clock), "key=k")
+            await server.passes(100)
+        await server.passes(500)
+        assert server.calls.stats.calls == 0
+
+    log = served(make, script)
+    assert len(log.of("bridge_started")) == 1
+    assert [line["key"] for line in log.of("bridge_cut")] == ["k"]
 
 
 def test_what_is_said_is_kept_as_lines_if_that_is_wanted(tmp_path: Path) -> None:

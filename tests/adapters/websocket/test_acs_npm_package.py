@@ -30,6 +30,7 @@ from rawmedia.adapters.websocket.dialect import (
 from rawmedia.audio.format import SPEECH, WIDEBAND_VOICE
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.testing import FakeAcs, VirtualClock, socket_pair
+from rawmedia.testing.checks.dialect import check_dialect
 from rawmedia.testing.fake_acs import AcsMessages
 from rawmedia.testing.platform_messages import SaidAudio, SaidClear
 
@@ -154,6 +155,7 @@ def test_what_the_fake_platform_says_is_what_the_package_expects_of_the_platform
         assert isinstance(ours, AudioReceived)
         assert base64.b64decode(its["result"]["data"]) == ours.audio
         assert its["result"]["isSilent"] == ours.silent
+    assert [its["result"]["isSilent"] for its in voices] == [False, False, False, True]
     assert [each.participant for each in heard[1:-1] if isinstance(each, AudioReceived)] == [
         None,
         "8:acs:a_b",
@@ -182,6 +184,14 @@ def test_a_fake_platform_that_takes_camel_case_takes_that_alone() -> None:
             (message,) = started(casing=theirs).encode(command)  # type: ignore[arg-type]
             with pytest.raises(ValueError, match="fields are"):
                 platform.read(message)
+
+
+def test_the_dialect_keeps_every_promise_in_camel_case_too() -> None:
+    """The conformance checks, against a platform that takes that alone."""
+    report = asyncio.run(
+        check_dialect(lambda: AcsDialect(casing="camel"), lambda: AcsMessages(takes="camel"))
+    )
+    assert "audio_is_said" in report.passed
 
 
 @pytest.mark.parametrize(

@@ -8,29 +8,24 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from rawmedia.adapters.call_log import log_event
+from rawmedia.adapters.handlers.nobody import NOBODY
 from rawmedia.adapters.handlers.record import log_recording
 from rawmedia.adapters.handlers.transcript import CallTranscript
-from rawmedia.audio.format import SPEECH
 from rawmedia.captions.opening import open_captions
 from rawmedia.errors import ConfigurationError, StreamError
 from rawmedia.sessions.bridge import Bridge, DirectionSetup
 from rawmedia.sessions.events import CaptionsFailed, DirectionChanged
 from rawmedia.sessions.recording import Recorder
-from rawmedia.translators.function import FunctionTranslator
 from rawmedia.translators.request import TranslationRequest
-from rawmedia.translators.translator import TranslatorCapabilities
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rawmedia.adapters.handlers.bridge_config import BridgeHandlerConfig
     from rawmedia.adapters.handlers.folders import CallFolders
     from rawmedia.adapters.websocket.leg import WebSocketLeg
-    from rawmedia.audio.frame import AudioFrame
     from rawmedia.sessions.direction import Direction
     from rawmedia.sessions.events import SessionEvent
-    from rawmedia.translators.events import TranslationEvent
     from rawmedia.translators.translator import Translator
 
 _log = logging.getLogger("rawmedia.server")
@@ -132,7 +127,7 @@ class PairBridges:
         if folder is not None and translates:
             captions[target] = files.enter_context(open_captions(folder / f"{source}-{target}.vtt"))
         return DirectionSetup(
-            translator=self._translator if translates else _NOBODY,
+            translator=self._translator if translates else NOBODY,
             request=self._request(source),
             mixing=self._config.mixing,
             echo_guard=self._config.echo_guard,
@@ -171,23 +166,6 @@ async def _run_logged(
             utterances_a_to_b=report.directions["a_to_b"].totals.utterances,
             utterances_b_to_a=report.directions["b_to_a"].totals.utterances,
         )
-
-
-async def _nothing(
-    frames: AsyncIterator[AudioFrame],
-    request: TranslationRequest,  # noqa: ARG001 - a translator's signature
-) -> AsyncIterator[TranslationEvent]:
-    """An engine for a direction that is off."""
-    async for _ in frames:
-        pass
-    nothing: tuple[TranslationEvent, ...] = ()
-    for event in nothing:
-        yield event
-
-
-_NOBODY = FunctionTranslator(
-    _nothing, TranslatorCapabilities(name="nobody", input_formats=(SPEECH,))
-)
 
 
 def _log_change(key: str, way: Direction, event: SessionEvent) -> None:
