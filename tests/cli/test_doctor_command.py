@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import PackageNotFoundError
-from typing import TYPE_CHECKING
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import rawmedia
 
+from rawmedia.adapters.soundcard import SoundSystemError, portaudio
+from rawmedia.adapters.soundcard.loading import missing_portaudio
 from rawmedia.cli import doctor
 from rawmedia.cli.checks import Check
 from rawmedia.cli.doctor import Diagnosis, to_table
@@ -132,16 +135,38 @@ def test_a_sound_card_that_can_not_be_reached_says_what_to_install(
     """The package, or the system's library that it needs; and it does not decide either."""
     from rawmedia.cli import checks as looked_at
 
-    def broken(_name: str) -> None:
-        raise OSError("PortAudio library not found")
+    def broken(error: Exception) -> Any:
+        def load(_patience_s: float) -> None:
+            raise error
 
-    monkeypatch.setattr(looked_at, "package_version", lambda _name: "1.0")
-    monkeypatch.setattr("importlib.import_module", broken)
+        return load
+
+    monkeypatch.setattr(portaudio, "load_sounddevice", broken(missing_portaudio()))
     check = looked_at.check_portaudio()
     assert (check.found, check.command) == (None, "sudo apt-get install libportaudio2")
-    assert check.problem == "PortAudio library not found"
-    monkeypatch.setattr(looked_at, "package_version", not_installed)
+    monkeypatch.setattr(portaudio, "load_sounddevice", broken(SoundSystemError("it is ill")))
+    check = looked_at.check_portaudio()
+    assert (check.found, check.command) == (None, None)
+    assert "it is ill" in (check.problem or "")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
     assert looked_at.check_portaudio().command == "pip install 'rawmedia[soundcard]'"
+
+
+def test_a_sound_card_that_can_be_reached_says_with_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server has no device, and that is no fault."""
+    from rawmedia.cli import checks as looked_at
+
+    nothing = ModuleType("sounddevice")
+    vars(nothing).update(
+        PortAudioError=OSError,
+        query_hostapis=tuple,
+        query_devices=tuple,
+        default=SimpleNamespace(device=(-1, -1), hostapi=-1),
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", nothing)
+    monkeypatch.setattr(looked_at, "package_version", lambda _name: "1.0")
+    assert looked_at.check_portaudio().found == "sounddevice 1.0, 0 devices"
 
 
 def test_a_uv_environment_is_given_uv_s_command(monkeypatch: pytest.MonkeyPatch) -> None:

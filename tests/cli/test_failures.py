@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from rawmedia import errors
+from rawmedia.adapters.soundcard import DeviceLostError, SoundDeviceError, SoundSystemError
 from rawmedia.cli.exits import MEANINGS, ExitCode
 from rawmedia.cli.failures import ADVICE, explain
 from rawmedia.errors import (
@@ -40,6 +41,8 @@ from rawmedia.translators.request import TranslationRequest
         (NetworkError("azure", "unreachable"), ExitCode.FAILED),
         (ServiceError("azure", "busy"), ExitCode.FAILED),
         (EngineCrashedError("offline", "gone"), ExitCode.FAILED),
+        (DeviceLostError("USB", "input", "it stopped"), ExitCode.FAILED),
+        (SoundSystemError("it hangs"), ExitCode.FAILED),
         (MemoryError(), ExitCode.FAILED),
         (OSError(errno.EIO, "Input/output error"), ExitCode.FAILED),
         (RuntimeError("what?"), ExitCode.FAILED),
@@ -52,6 +55,15 @@ def test_every_kind_of_error_has_its_code_and_its_advice(error: Exception, code:
     assert failure.exit_code is code
     assert failure.problem
     assert failure.advice.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "error", [DeviceLostError("USB", "input", "it stopped"), SoundSystemError("it hangs")]
+)
+def test_a_sound_card_is_blamed_for_itself(error: SoundDeviceError | SoundSystemError) -> None:
+    """Nobody is to report a cable that was pulled."""
+    assert error.problem in explain(error).problem
+    assert explain(error).advice.startswith("The sound card is at fault.")
 
 
 def test_the_cause_is_told_and_not_who_passed_it_on() -> None:

@@ -140,23 +140,18 @@ def check_libopus() -> Check:
 
 
 def check_portaudio() -> Check:
-    """What reaches microphone and loudspeaker; finds no device, for a server has none."""
+    """What reaches microphone and loudspeaker; no device is needed, for a server has none."""
+    from rawmedia.adapters.soundcard import PortAudioBackend
+
     name, needed_for = "PortAudio", "the sound card"
-    package = _version("sounddevice")
-    if package is None:
-        command = _pip("'rawmedia[soundcard]'")
-        return Check(name=name, needed_for=needed_for, found=None, command=command)
     try:
-        importlib.import_module("sounddevice")
-    except (ImportError, OSError) as error:
-        return Check(
-            name=name,
-            needed_for=needed_for,
-            found=None,
-            problem=str(error),
-            command="sudo apt-get install libportaudio2",
-        )
-    return Check(name=name, needed_for=needed_for, found=f"sounddevice {package}")
+        devices = len(PortAudioBackend().devices())
+    except MissingDependencyError as error:
+        return _missing(name, needed_for, error)
+    except RawMediaError as error:
+        return Check(name=name, needed_for=needed_for, found=None, problem=str(error))
+    found = f"sounddevice {_version('sounddevice')}, {devices} device{'s' * (devices != 1)}"
+    return Check(name=name, needed_for=needed_for, found=found)
 
 
 def _version(package: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from rawmedia.adapters.soundcard.errors import SoundDeviceError, SoundSystemError
 from rawmedia.cli.exits import ExitCode
 from rawmedia.cli.printable import printable
 from rawmedia.errors import (
@@ -39,6 +40,10 @@ _CREDENTIALS = (
 _NETWORK = "The network is at fault. Try again when it works, or try --engine offline."
 _SERVICE = "The service or its resource is at fault. Try again later, or try --engine offline."
 _ENGINE = "The engine is at fault. Try again; if it fails again, --debug shows where."
+_SOUND = (
+    "The sound card is at fault. Check that it is plugged in and that no other program has it; "
+    "`rawmedia devices` lists what there is."
+)
 _MEMORY = "The machine is at fault. Close other programs and try again."
 _BUG = "This is a fault of rawmedia. Please report it, with what --debug prints."
 
@@ -54,6 +59,8 @@ ADVICE: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (NetworkError, ExitCode.FAILED, _NETWORK),
     (ServiceError, ExitCode.FAILED, _SERVICE),
     (TranslatorError, ExitCode.FAILED, _ENGINE),
+    (SoundDeviceError, ExitCode.FAILED, _SOUND),
+    (SoundSystemError, ExitCode.FAILED, _SOUND),
 )
 """What to exit with and what to say, by class; the first that fits counts."""
 

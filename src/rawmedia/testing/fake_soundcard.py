@@ -12,6 +12,7 @@ from rawmedia.adapters.soundcard.backend import SoundDevice
 from rawmedia.adapters.soundcard.errors import DeviceOpenError
 from rawmedia.audio.format import AudioFormat
 from rawmedia.audio.frame import AudioFrame
+from rawmedia.audio.pcm import saturate
 from rawmedia.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rawmedia.adapters.soundcard.backend import Direction, OnBlock, OnFinished
     from rawmedia.audio.pcm import Int16Samples
     from rawmedia.streams.clock import Clock, Timer
+
+    _Times = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 MICROPHONE = SoundDevice(0, "fake microphone", "fake", 1, 0, 48_000, default_input=True)
 LOUDSPEAKER = SoundDevice(1, "fake loudspeaker", "fake", 0, 2, 48_000, default_output=True)
@@ -60,9 +63,11 @@ class FakeSoundCard:
             they have.
         devices: What is listed.
         busy: Names of devices that somebody else has.
+        echo: How loud the microphone hears the loudspeaker, 0 to 1, as without headphones.
+        block_ms: How long the blocks are, 1 to 1000; None for what is asked for.
 
     Raises:
-        ConfigurationError: A clock is off by more.
+        ConfigurationError: A number is out of range.
         RuntimeError: No event loop runs.
     """
 
@@ -77,10 +82,16 @@ class FakeSoundCard:
         formats: Iterable[AudioFormat] | None = None,
         devices: Iterable[SoundDevice] = (MICROPHONE, LOUDSPEAKER),
         busy: Iterable[str] = (),
+        echo: float = 0.0,
+        block_ms: float | None = None,
     ) -> None:
         for name, ppm in (("input_ppm", input_ppm), ("output_ppm", output_ppm)):
             if not abs(ppm) <= MAX_DRIFT_PPM:
                 raise ConfigurationError(name, f"-10000 to 10000, not {ppm}")
+        if not 0 <= echo <= 1:
+            raise ConfigurationError("echo", f"0 to 1, not {echo}")
+        if block_ms is not None and not 1 <= block_ms <= 1_000:
+            raise ConfigurationError("block_ms", f"1 to 1000, not {block_ms}")
         self.clock = clock
         self.opened: list[tuple[str, Direction, AudioFormat]] = []
         """Which device was opened which way in which format, in order."""
@@ -89,6 +100,8 @@ class FakeSoundCard:
         self._formats = None if formats is None else tuple(formats)
         self._devices = tuple(devices)
         self._busy = frozenset(busy)
+        self._echo, self._block_ms = echo, block_ms
+        self._streams: list[FakeSoundStream] = []
         self._sides: dict[Direction, _Side] = {
             "input": _Side(input_ppm, latency_ms),
             "output": _Side(output_ppm, latency_ms),
@@ -101,7 +114,13 @@ class FakeSoundCard:
         return self._devices
 
     def takes(self, device: SoundDevice, direction: Direction, format: AudioFormat) -> bool:
-        """Whether the device works in this format."""
+        """Whether the device works in this format.
+
+        Raises:
+            DeviceOpenError: It is one of the busy ones.
+        """
+        if device.name in self._busy:
+            raise DeviceOpenError(device.name, direction, "it is busy")
         if self._formats is not None:
             return format in self._formats
         fits = 1 <= format.num_channels <= device.channels(direction)
@@ -121,15 +140,18 @@ class FakeSoundCard:
         """Open a device one way.
 
         Raises:
-            DeviceOpenError: It is one of the busy ones, or was unplugged.
+            DeviceOpenError: It was unplugged.
         """
         side = self._sides[direction]
-        if device.name in self._busy or side.lost:
-            raise DeviceOpenError(device.name, direction, "it is busy or gone")
+        if side.lost:
+            raise DeviceOpenError(device.name, direction, "it is gone")
+        if self._block_ms is not None:
+            block_samples = format.samples(self._block_ms)
         self.opened.append((device.name, direction, format))
         side.open = FakeSoundStream(
             self, side, direction, format, block_samples, on_block, on_finished
         )
+        self._streams.append(side.open)
         return side.open
 
     # What happens to it; to be called on the event loop.
@@ -151,6 +173,11 @@ class FakeSoundCard:
 
     # What came of it.
 
+    @property
+    def open_streams(self) -> int:
+        """How many were opened and not closed."""
+        return sum(stream.is_open for stream in self._streams)
+
     def heard(self) -> AudioFrame:
         """What the loudspeaker played since it was opened, at its nominal rate on the true clock."""
         side = self._sides["output"]
@@ -163,20 +190,32 @@ class FakeSoundCard:
         channels = [np.interp(times, true_times, each) for each in played.T]
         return AudioFrame(np.stack(channels, axis=1).round().astype(np.int16), layout)
 
-    def sound_at(self, times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Int16Samples:
-        """What is to be heard at these seconds since the microphone was opened; shape ``(n,)``."""
+    def sound_at(self, since: float, times: _Times) -> Int16Samples:
+        """What there is to be heard.
+
+        Args:
+            since: When the microphone was opened.
+            times: Ever later seconds since then; shape ``(n,)``.
+
+        Returns:
+            A sample for each, of the same shape.
+        """
+        sound = self._hears_at(times)
+        speaker = self._sides["output"]
+        if self._echo and speaker.open is not None:
+            sound += self._echo * speaker.open.played_at(since + times - speaker.latency_ms / 1000)
+        return saturate(sound.astype(np.float32))
+
+    def _hears_at(self, times: _Times) -> _Times:
         if self._hears is None:
-            return np.zeros(len(times), np.int16)
+            return np.zeros(len(times))
         samples, rate = self._hears.samples[:, 0], self._hears.format.sample_rate
         places = times * rate
         first = int(places[0])
         near = samples[first : int(places[-1]) + 2]
         if not len(near):
-            return np.zeros(len(times), np.int16)
-        found: Int16Samples = (
-            np.interp(places, first + np.arange(len(near)), near, right=0).round().astype(np.int16)
-        )
-        return found
+            return np.zeros(len(times))
+        return np.interp(places, first + np.arange(len(near)), near, right=0)
 
 
 class FakeSoundStream:
@@ -200,6 +239,8 @@ class FakeSoundStream:
         self._blocks = 0
         self._dropped = False
         self._stopped = False
+        self.is_open = True
+        """Whether nobody has closed it."""
         self._timer: Timer | None = None
 
     def start(self) -> None:
@@ -208,13 +249,23 @@ class FakeSoundStream:
 
     def close(self) -> None:
         """No block comes after it. Twice is harmless."""
-        self._stopped = True
+        self._stopped, self.is_open = True, False
 
     def stop(self, *, tell: bool) -> None:
         """It is gone."""
         self._stopped = True
         if tell:
             self._on_finished()
+
+    def played_at(self, times: _Times) -> _Times:
+        """What was played for these moments of the clock, ever later ones; shape ``(n,)``."""
+        places = (times - self._start) * self._rate
+        first = max(0, int(places[0] // self._block))
+        blocks = self._side.played[first : int(places[-1] // self._block) + 2]
+        if not blocks:
+            return np.zeros(len(times))
+        near = np.concatenate(blocks)[:, 0]
+        return np.interp(places, first * self._block + np.arange(len(near)), near, left=0, right=0)
 
     def _begin(self) -> None:
         self._start = self._card.clock.now()
@@ -245,7 +296,7 @@ class FakeSoundStream:
         latency_s = self._side.latency_ms / 1000
         if self._direction == "input":
             times = (first + np.arange(self._block)) / self._rate
-            mono = self._card.sound_at(times)
+            mono = self._card.sound_at(self._start, times)
             block = np.repeat(mono[:, np.newaxis], self.format.num_channels, axis=1).tobytes()
             self._on_block(memoryview(block), latency_s, dropped)
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from sound_measures import holes_ms, pitch_hz, sounding
 
 from rawmedia.adapters.soundcard import (
     DeviceLostError,
@@ -69,14 +70,6 @@ async def listen(leg: SoundCardLeg, ms: float) -> list[AudioFrame]:
     await passes(leg, ms)
     reading.cancel()
     return frames
-
-
-def pitch_hz(samples: np.ndarray[Any, Any], rate: float) -> float:
-    """The frequency of a tone, by its zero crossings, to far less than a thousandth over seconds."""
-    mono = samples[:, 0].astype(float)
-    up = np.flatnonzero((mono[:-1] < 0) & (mono[1:] >= 0))
-    exact = up - mono[up] / (mono[up + 1] - mono[up])
-    return float((len(exact) - 1) / (exact[-1] - exact[0]) * rate)
 
 
 def joined(frames: list[AudioFrame]) -> np.ndarray[Any, Any]:
@@ -176,9 +169,9 @@ def test_a_device_that_stood_still_leaves_a_gap_and_keeps_time() -> None:
 async def until_it_fails(leg: SoundCardLeg, direction: str) -> None:
     """Use a side of the leg for as long as it can be used."""
     while direction == "input":
-        await leg.inbound.arecv(timeout=10)
+        await leg.inbound.arecv(timeout=20)
     while True:
-        await leg.outbound.asend(tone(500, format=WIDEBAND_VOICE), timeout=10)
+        await leg.outbound.asend(tone(500, format=WIDEBAND_VOICE), timeout=20)
 
 
 @pytest.mark.parametrize("silently", [False, True])
@@ -187,7 +180,7 @@ def test_a_device_that_vanishes_ends_its_side_alone(direction: Any, silently: bo
     """Also where the sound system does not say that it is gone."""
 
     async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
-        await listen(leg, 500)
+        await listen(leg, 5_000)
         card.unplug(direction, silently=silently)
         with pytest.raises(StreamFailedError) as failed:
             await until_it_fails(leg, direction)
@@ -202,6 +195,34 @@ def test_a_device_that_vanishes_ends_its_side_alone(direction: Any, silently: bo
             assert await listen(leg, 200)
 
     at_the_desk(script, hears=tone(20_000, hz=300))
+
+
+def test_a_device_that_takes_its_time_to_begin_is_not_lost() -> None:
+    """A headset over Bluetooth changes its profile first, which takes longer than a block may."""
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        for direction in ("input", "output"):
+            card.stand_still(direction, 8_000)
+        heard = joined(await listen(leg, 10_000))
+        assert pitch_hz(heard[1_600:], SPEECH.sample_rate) == pytest.approx(300, rel=1e-3)
+        await leg.outbound.asend(tone(100, format=WIDEBAND_VOICE))
+        assert await leg.outbound.adrain(timeout=5)
+
+    at_the_desk(script, SoundCardConfig(lost_after_s=1), hears=tone(20_000, hz=300))
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_a_device_that_never_begins_is_lost_in_the_end(direction: Any) -> None:
+    """Somebody waits for it."""
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        card.unplug(direction, silently=True)
+        with pytest.raises(StreamFailedError) as failed:
+            await until_it_fails(leg, direction)
+        assert isinstance(failed.value.cause, DeviceLostError)
+        assert 10 <= leg.clock.now() <= 11
+
+    at_the_desk(script, SoundCardConfig(lost_after_s=1))
 
 
 def test_what_was_heard_is_known_to_be_played() -> None:
@@ -278,12 +299,45 @@ def test_a_device_is_chosen_by_number_or_by_a_part_of_its_name(wanted: str | int
     at_the_desk(script, SoundCardConfig(input_device=wanted), devices=HEADSETS)
 
 
-def test_a_device_that_is_busy_leaves_none_open() -> None:
-    """The other one is given back."""
+def test_a_device_that_two_systems_list_is_chosen_with_its_system() -> None:
+    """The names alone are the same."""
+    both = [
+        SoundDevice(number, "USB", system, 1, 2, 48_000)
+        for number, system in enumerate(["ALSA", "JACK"], 5)
+    ]
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        assert leg.stats.input_device == "USB"
+
+    at_the_desk(
+        script, SoundCardConfig(input_device="usb (jack)"), devices=[*both[1:], LOUDSPEAKER]
+    )
+    error = opening(DeviceNotFoundError, SoundCardConfig(input_device="usb"), devices=both)
+    assert "2 fit 'usb'; there are: 5 USB (ALSA); 6 USB (JACK)" in str(error)
+
+
+def test_a_device_that_is_busy_is_told_so() -> None:
+    """Not that its formats are strange, though it refuses each of them."""
     error = opening(DeviceOpenError, busy=[LOUDSPEAKER.name])
+    assert "it is busy" in str(error)
     assert LOUDSPEAKER.name in str(error)
     assert error.retryable
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_device_that_can_not_be_opened_leaves_none_open() -> None:
+    """The one that was opened before it is given back."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        card = FakeSoundCard(clock)
+        card.unplug("output")
+        with pytest.raises(DeviceOpenError, match="it is gone"):
+            await SoundCardLeg(backend=card, clock=clock).__aenter__()
+        assert [way for _, way, _ in card.opened] == ["input"]
+        assert card.open_streams == 0
+
+    clock.run(main())
 
 
 def test_no_default_and_no_format_are_told() -> None:
@@ -310,6 +364,36 @@ def test_whatever_the_device_takes_is_converted(rate: int, channels: int) -> Non
         LOUDSPEAKER,
     )
     at_the_desk(script, hears=tone(1_500, hz=300), formats=[layout], devices=wide)
+
+
+@pytest.mark.parametrize("block_ms", [3.0, 7.5, 100.0])
+def test_blocks_of_any_length_do(block_ms: float) -> None:
+    """A device gives what it likes, whatever it is asked for."""
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        await leg.outbound.asend(tone(1_500, hz=700, format=WIDEBAND_VOICE))
+        heard = joined(await listen(leg, 2_000))
+        assert pitch_hz(heard[2_000:28_000], SPEECH.sample_rate) == pytest.approx(300, rel=1e-3)
+        played = sounding(card.heard().samples)
+        assert len(played) / 48_000 == pytest.approx(1.5, abs=0.01)
+        assert not holes_ms(played, 48_000)
+
+    at_the_desk(script, hears=tone(3_000, hz=300), block_ms=block_ms)
+
+
+def test_without_headphones_the_microphone_hears_the_loudspeaker() -> None:
+    """What keeps an engine from hearing itself is tried with it, clocks that drift included."""
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        await leg.outbound.asend(tone(1_500, hz=700, format=WIDEBAND_VOICE))
+        heard = sounding(joined(await listen(leg, 2_000)))
+        assert pitch_hz(heard[1_600:-1_600], SPEECH.sample_rate) == pytest.approx(700, rel=1e-3)
+        loudest = np.abs(heard).max() / np.abs(card.heard().samples).max()
+        assert loudest == pytest.approx(0.5, abs=0.02)
+        assert len(heard) / SPEECH.sample_rate == pytest.approx(1.5, abs=0.01)
+        assert not holes_ms(heard, SPEECH.sample_rate)
+
+    at_the_desk(script, echo=0.5, input_ppm=200, output_ppm=-200)
 
 
 def test_a_program_that_does_not_read_costs_a_bounded_amount() -> None:
@@ -343,12 +427,16 @@ def test_a_leg_is_opened_once() -> None:
     clock.run(main())
 
 
-def test_a_fake_card_refuses_a_clock_that_is_broken() -> None:
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("input_ppm", 20_000), ("output_ppm", float("nan")), ("echo", 1.5), ("block_ms", 0)],
+)
+def test_a_fake_card_refuses_what_can_not_be(setting: str, value: Any) -> None:
     """More than a percent off is no clock."""
 
     async def main() -> None:
-        with pytest.raises(ConfigurationError, match="input_ppm"):
-            FakeSoundCard(VirtualClock(), input_ppm=20_000)
+        with pytest.raises(ConfigurationError, match=setting):
+            FakeSoundCard(VirtualClock(), **{setting: value})
 
     asyncio.run(main())
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DeviceLostError,
         DeviceOpenError,
         SoundDeviceError,
+        SoundSystemError,
     )
     from rawmedia.adapters.soundcard.leg import SoundCardConfig, SoundCardLeg, SoundCardStats
     from rawmedia.adapters.soundcard.portaudio import PortAudioBackend
@@ -41,6 +42,7 @@ _HOMES = {
         "DeviceLostError",
         "DeviceOpenError",
         "SoundDeviceError",
+        "SoundSystemError",
     ),
     "rawmedia.adapters.soundcard.leg": ("SoundCardConfig", "SoundCardLeg", "SoundCardStats"),
     "rawmedia.adapters.soundcard.portaudio": ("PortAudioBackend",),
@@ -63,4 +65,5 @@ __all__ = [
     "SoundDevice",
     "SoundDeviceError",
     "SoundStream",
+    "SoundSystemError",
 ]

@@ -64,14 +64,22 @@ class SoundStream(Protocol):
 
 
 class SoundBackend(Protocol):
-    """The devices of a machine. Its calls may wait for the hardware."""
+    """The devices of a machine.
+
+    Its calls may wait for the hardware, some seconds at most: where that does not answer, each
+    raises `SoundSystemError`.
+    """
 
     def devices(self) -> tuple[SoundDevice, ...]:
         """All there are."""
         ...
 
     def takes(self, device: SoundDevice, direction: Direction, format: AudioFormat) -> bool:
-        """Whether the device works in this format."""
+        """Whether the device works in this format.
+
+        Raises:
+            DeviceOpenError: It can't be asked: it is busy or gone.
+        """
         ...
 
     def open(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rawmedia.adapters.soundcard.errors import DeviceOpenError
 from rawmedia.audio.format import MAX_CHANNELS, AudioFormat
 from rawmedia.errors import ConfigurationError, UnsupportedFormatError
 
@@ -34,8 +35,9 @@ def choose_device(
 
     Args:
         devices: All there are.
-        wanted: Its number; its name, or a part that no other has, in any case; None for the
-            machine's default.
+        wanted: Its number; its name, or a part that no other has, in any case; its name with its
+            system, such as ``"USB (ALSA)"``, where one is listed by two; None for the machine's
+            default.
         direction: Which way it must work.
 
     Raises:
@@ -44,7 +46,7 @@ def choose_device(
     able = [device for device in devices if device.channels(direction)]
 
     def refusal(problem: str) -> DeviceNotFoundError:
-        listed = [f"{device.index} {device.name} ({device.host_api})" for device in able]
+        listed = [f"{device.index} {_full_name(device)}" for device in able]
         return DeviceNotFoundError(wanted, direction, problem, listed)
 
     if wanted is None:
@@ -56,11 +58,16 @@ def choose_device(
         found = [device for device in able if device.index == wanted]
     else:
         name = wanted.casefold().strip()
-        exact = [device for device in able if device.name.casefold() == name]
-        found = exact or [device for device in able if name and name in device.name.casefold()]
+        names = [(device, device.name.casefold(), _full_name(device).casefold()) for device in able]
+        exact = [device for device, *both in names if name in both]
+        found = exact or [device for device, _, full in names if name and name in full]
     if len(found) != 1:
         raise refusal(f"{len(found) or 'none'} fit {wanted!r}")
     return found[0]
+
+
+def _full_name(device: SoundDevice) -> str:
+    return f"{device.name} ({device.host_api})"
 
 
 def choose_format(
@@ -69,11 +76,19 @@ def choose_format(
     """What the device takes that is nearest to the leg's format; the rest is converted.
 
     Raises:
+        DeviceOpenError: It is busy or gone.
         UnsupportedFormatError: It takes none that can be converted.
     """
+    refusal: DeviceOpenError | None = None
     for candidate in _candidates(device, direction, wanted):
-        if backend.takes(device, direction, candidate):
-            return candidate
+        try:
+            if backend.takes(device, direction, candidate):
+                return candidate
+        except DeviceOpenError as error:
+            # Some drivers refuse a format in the words of a broken device; others may do.
+            refusal = error
+    if refusal is not None:
+        raise refusal
     raise UnsupportedFormatError(
         "an int16 format that can be converted", f"none of {direction} device {device.name!r}"
     )

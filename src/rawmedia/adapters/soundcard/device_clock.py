@@ -45,6 +45,11 @@ class DeviceClock:
         self._least = math.inf
 
     @property
+    def settled(self) -> bool:
+        """Whether the device has got going, which takes it three seconds and more."""
+        return not self._settling
+
+    @property
     def drift_ppm(self) -> float | None:
         """How fast the device's clock is; None in the first ten seconds."""
         return self._drift.ppm

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.25
 """How often it is looked at whether the devices still work."""
+_GETTING_GOING_S = 10.0
+"""How long a device may take that was just opened: one over Bluetooth changes its profile first."""
 
 
 class SoundCardConfig(BaseModel):
@@ -51,7 +53,7 @@ class SoundCardConfig(BaseModel):
     capacity_ms: float = Field(default=2_000.0, ge=20, le=60_000)
     """How much unread, and how much unplayed audio is kept."""
     lost_after_s: float = Field(default=3.0, ge=0.5, le=60)
-    """After how long without a block a device is lost."""
+    """After how long without a block a device is lost; ten seconds where it has just been opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class SoundCardLeg(CallLeg):
             MissingDependencyError: sounddevice or PortAudio is not installed.
             DeviceNotFoundError: No device is meant, or more than one.
             DeviceOpenError: A device is busy or gone.
+            SoundSystemError: The machine's sound system does not start, or hangs.
             UnsupportedFormatError: A device takes no format that can be converted.
             StreamUseError: The leg was opened before, or is closed.
         """
@@ -255,7 +258,10 @@ class SoundCardLeg(CallLeg):
                 if side is None:
                     continue
                 silent_s = self.clock.now() - side.last_block_at
-                if silent_s > self.config.lost_after_s:
+                patience_s = self.config.lost_after_s
+                if not side.device_clock.settled:
+                    patience_s = max(patience_s, _GETTING_GOING_S)
+                if silent_s > patience_s:
                     self._lose(direction, f"it gave no sign for {silent_s:.1f} s")
 
     def _lose(self, direction: Direction, problem: str) -> None:

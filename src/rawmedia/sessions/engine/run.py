@@ -94,6 +94,7 @@ class EngineRun:
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._source = EngineInput(heard, capabilities.input_formats, frame_ms)
         self._frame_s = frame_ms / 1000
+        self._time = asyncio.get_running_loop().time
         self._max_stall_ms = max_stall_ms
         self._on_overload = on_overload
         self._on_failure = on_failure
@@ -109,12 +110,18 @@ class EngineRun:
         if self.closed:
             return
         for piece in self._source.convert(frame):
-            await self._guarded(partial(self._give, piece))
+            begun = self._time()
+            try:
+                await self.translation.send(piece)  # the frame path
+            except TranslatorOverloadedError as error:
+                await self._guarded(partial(self._insist, piece, error, begun))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the engine broke
+                await self._broke(error)
 
     async def end_input(self) -> None:
         """There is no more audio."""
         for piece in self._source.flush():
-            await self._guarded(partial(self._give, piece))
+            await self._guarded(partial(self._insist, piece))
         self.input_ended = True
         await self._guarded(self._end_input)
 
@@ -197,10 +204,14 @@ class EngineRun:
     async def _guarded(self, call: Callable[[], Awaitable[None]]) -> None:
         try:
             await call()
-        except TranslatorError as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the engine broke
+            await self._broke(error)
+
+    async def _broke(self, error: BaseException) -> None:
+        if isinstance(error, TranslatorError):
             self.refusal = error
             self._on_failure(self)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the engine broke
+        else:
             await self.give_up(engine_failure(self.name, error))
 
     async def _asked(
@@ -211,29 +222,38 @@ class EngineRun:
     async def _end_input(self) -> None:
         await self.translation.end_input()
 
-    async def _give(self, frame: AudioFrame) -> None:
-        waited_ms, warned, time = 0.0, False, asyncio.get_running_loop().time
+    async def _insist(
+        self,
+        frame: AudioFrame,
+        refused: TranslatorOverloadedError | None = None,
+        begun: float = 0.0,
+    ) -> None:
+        """Send a frame however long the engine is behind; it may have refused it already."""
+        waited_ms, warned = 0.0, False
         while True:
-            begun = time()
-            try:
-                await self.translation.send(frame)
-            except TranslatorOverloadedError as error:
-                if not warned:
-                    warned = True
-                    self._on_overload(error)
-                # A send gives up after as long as it lets audio wait.
-                waited_ms = 0.0 if self._was_held_up() else waited_ms + self.request.max_pending_ms
-                if waited_ms >= self._max_stall_ms:
-                    problem = f"it took no audio for {waited_ms:g} ms"
-                    failure = TranslatorStalledError(self.name, problem)
-                    failure.__cause__ = error
-                    await self.give_up(failure)
+            if refused is None:
+                begun = self._time()
+                try:
+                    await self.translation.send(frame)
+                except TranslatorOverloadedError as error:
+                    refused = error
+                else:
                     return
-                if time() - begun < self._frame_s:
-                    # One that refuses without waiting for room must not be asked without end.
-                    await asyncio.sleep(self._frame_s)
-            else:
+            if not warned:
+                warned = True
+                self._on_overload(refused)
+            # A send gives up after as long as it lets audio wait.
+            waited_ms = 0.0 if self._was_held_up() else waited_ms + self.request.max_pending_ms
+            if waited_ms >= self._max_stall_ms:
+                problem = f"it took no audio for {waited_ms:g} ms"
+                failure = TranslatorStalledError(self.name, problem)
+                failure.__cause__ = refused
+                await self.give_up(failure)
                 return
+            if self._time() - begun < self._frame_s:
+                # One that refuses without waiting for room must not be asked without end.
+                await asyncio.sleep(self._frame_s)
+            refused = None
 
 
 __all__ = ["CLOSING_S", "EngineRun"]

@@ -58,6 +58,13 @@ class MixSum:
 
     def _whole(self) -> FloatSamples:
         """The voices that are int16, in float32."""
+        if len(self._voices) == len(self._lowered) == 1:
+            # An original beneath its translation, which nearly every frame with two voices is.
+            total = self._lowered[0].astype(np.float32)
+            total *= self._factors[0]
+            np.rint(total, out=total)
+            total += self._voices[0]
+            return total
         voices, factors = [*self._voices, *self._lowered], self._factors
         rows = np.concatenate(voices, dtype=np.float32).reshape(len(voices), -1)
         if factors:
@@ -68,8 +75,8 @@ class MixSum:
                 lowered *= np.array(factors).reshape(-1, 1)
             np.rint(lowered, out=lowered)
         # A product with ones is the fastest sum, and exact: BLAS may add in any order.
-        total: FloatSamples = np.dot(_ones(len(voices)), rows)
-        return total.reshape(voices[0].shape)
+        mixed: FloatSamples = np.dot(_ones(len(voices)), rows)
+        return mixed.reshape(voices[0].shape)
 
 
 @lru_cache(maxsize=64)
