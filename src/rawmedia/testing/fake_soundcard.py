@@ -238,7 +238,7 @@ class FakeSoundStream:
         self._start = 0.0
         self._blocks = 0
         self._dropped = False
-        self._stopped = False
+        self._stopped = self._told = False
         self.is_open = True
         """Whether nobody has closed it."""
         self._timer: Timer | None = None
@@ -249,12 +249,14 @@ class FakeSoundStream:
 
     def close(self) -> None:
         """No block comes after it. Twice is harmless."""
-        self._stopped, self.is_open = True, False
+        self.is_open = False
+        self.stop(tell=True)
 
     def stop(self, *, tell: bool) -> None:
-        """It is gone."""
+        """It is gone, and says so or not."""
         self._stopped = True
-        if tell:
+        if tell and not self._told:
+            self._told = True
             self._on_finished()
 
     def played_at(self, times: _Times) -> _Times:

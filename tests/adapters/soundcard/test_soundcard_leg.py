@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from rawmedia.adapters.soundcard import (
     DeviceLostError,
     DeviceNotFoundError,
     DeviceOpenError,
+    Direction,
     SoundCardConfig,
     SoundCardLeg,
     SoundDevice,
@@ -155,13 +157,15 @@ def test_a_device_that_stood_still_leaves_a_gap_and_keeps_time() -> None:
 
     async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
         await listen(leg, 6_000)
-        card.stand_still("input", 500)
-        card.stand_still("output", 500)
-        await listen(leg, 6_000)
-        stats = leg.inbound.stats
-        assert stats.position / SPEECH.sample_rate == pytest.approx(12, abs=0.1)
-        assert stats.gap_ms == pytest.approx(500, abs=60)
-        assert leg.stats.output_stalled_ms == pytest.approx(500, abs=60)
+        for times in (1, 2):
+            card.stand_still("input", 500)
+            card.stand_still("output", 500)
+            await listen(leg, 6_000)
+            stats = leg.inbound.stats
+            position_s = stats.position / SPEECH.sample_rate
+            assert position_s == pytest.approx(6 + 6 * times, abs=0.1)
+            assert stats.gap_ms == pytest.approx(500 * times, abs=60 * times)
+            assert leg.stats.output_stalled_ms == pytest.approx(500 * times, abs=60 * times)
 
     at_the_desk(script, hears=tone(20_000, hz=300))
 
@@ -181,11 +185,14 @@ def test_a_device_that_vanishes_ends_its_side_alone(direction: Any, silently: bo
 
     async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
         await listen(leg, 5_000)
+        gone = leg.clock.now()
         card.unplug(direction, silently=silently)
         with pytest.raises(StreamFailedError) as failed:
             await until_it_fails(leg, direction)
+        assert leg.clock.now() - gone == (pytest.approx(3, abs=0.3) if silently else 0)
         cause = failed.value.cause
         assert isinstance(cause, DeviceLostError)
+        assert ("it gave no sign" if silently else "it stopped") in cause.problem
         assert cause.direction == direction
         assert cause.device in (MICROPHONE.name, LOUDSPEAKER.name)
         if direction == "input":
@@ -270,7 +277,7 @@ HEADSETS = (
         ("nothing", "none fit"),
         (9, "none fit 9"),
         (1, "none fit 1"),
-        ("", "fit ''"),
+        ("", "none fit ''"),
     ],
 )
 def test_a_device_that_is_not_there_is_told_with_those_that_are(
@@ -299,6 +306,21 @@ def test_a_device_is_chosen_by_number_or_by_a_part_of_its_name(wanted: str | int
     at_the_desk(script, SoundCardConfig(input_device=wanted), devices=HEADSETS)
 
 
+def test_a_whole_name_goes_before_a_part_of_another() -> None:
+    """Else nobody could choose it."""
+    longer = SoundDevice(2, "USB Headset Pro", "fake", 1, 2, 48_000)
+    shorter = SoundDevice(3, "USB Headset", "fake", 1, 2, 48_000)
+
+    async def script(leg: SoundCardLeg, card: FakeSoundCard) -> None:
+        assert leg.stats.input_device == "USB Headset"
+
+    at_the_desk(
+        script,
+        SoundCardConfig(input_device="usb headset"),
+        devices=[longer, shorter, LOUDSPEAKER],
+    )
+
+
 def test_a_device_that_two_systems_list_is_chosen_with_its_system() -> None:
     """The names alone are the same."""
     both = [
@@ -323,6 +345,26 @@ def test_a_device_that_is_busy_is_told_so() -> None:
     assert LOUDSPEAKER.name in str(error)
     assert error.retryable
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+class OddDriver(FakeSoundCard):
+    """Refuses every rate but one as if it were busy."""
+
+    def takes(self, device: SoundDevice, direction: Direction, format: AudioFormat) -> bool:
+        if format.sample_rate != 44_100:
+            raise DeviceOpenError(device.name, direction, "it is busy")
+        return super().takes(device, direction, format)
+
+
+def test_a_driver_that_refuses_a_format_in_other_words_is_asked_for_another() -> None:
+    """Some of ALSA's answer so."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        async with SoundCardLeg(backend=OddDriver(clock), clock=clock) as leg:
+            assert leg.stats.input_format == AudioFormat(44_100)
+
+    clock.run(main())
 
 
 def test_a_device_that_can_not_be_opened_leaves_none_open() -> None:
@@ -423,6 +465,47 @@ def test_a_leg_is_opened_once() -> None:
         await leg.aclose()
         with pytest.raises(StreamUseError):
             await leg.__aenter__()
+        never = SoundCardLeg(backend=FakeSoundCard(clock), clock=clock)
+        await never.aclose()
+        with pytest.raises(StreamUseError):
+            await never.__aenter__()
+
+    clock.run(main())
+
+
+class SlowSoundCard(FakeSoundCard):
+    """Takes until it is let go to say what devices it has."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def devices(self) -> tuple[SoundDevice, ...]:
+        self.asked.set()
+        assert self.let_go.wait(60)
+        return super().devices()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_leg_that_is_given_up_while_it_opens_leaves_nothing_open(cancelled: bool) -> None:
+    """Devices take their time, and people don't."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        card = SlowSoundCard(clock)
+        leg = SoundCardLeg(backend=card, clock=clock)
+        opening = asyncio.create_task(leg.__aenter__())
+        assert await asyncio.to_thread(card.asked.wait, 60)
+        if cancelled:
+            opening.cancel()
+        closing = asyncio.create_task(leg.aclose())
+        await asyncio.sleep(0)
+        card.let_go.set()
+        await closing
+        with pytest.raises(asyncio.CancelledError if cancelled else StreamUseError):
+            await opening
+        assert card.open_streams == 0
+        assert {task for task in asyncio.all_tasks() if not task.done()} == {asyncio.current_task()}
 
     clock.run(main())
 

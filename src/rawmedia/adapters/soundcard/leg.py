@@ -133,6 +133,7 @@ class SoundCardLeg(CallLeg):
         self._over = False
         self._microphone: Microphone | None = None
         self._speaker: Speaker | None = None
+        self._sides: dict[Direction, Microphone | Speaker] = {}
         self._names: dict[Direction, str] = {}
         self._formats: dict[Direction, AudioFormat] = {}
         self._watching: asyncio.Task[None] | None = None
@@ -170,12 +171,14 @@ class SoundCardLeg(CallLeg):
             DeviceOpenError: A device is busy or gone.
             SoundSystemError: The machine's sound system does not start, or hangs.
             UnsupportedFormatError: A device takes no format that can be converted.
-            StreamUseError: The leg was opened before, or is closed.
+            StreamUseError: The leg was opened before, or is closed, or was so meanwhile.
         """
         if self._watching is not None or self._state == "closed":
             raise StreamUseError("a sound card's leg is opened once; make another")
         try:
             await asyncio.to_thread(self._open)
+            if self._over:
+                raise StreamUseError("the leg was closed while its devices were opened")
         except BaseException:
             await self.aclose()
             raise
@@ -194,7 +197,7 @@ class SoundCardLeg(CallLeg):
 
     def _open(self) -> None:
         with self._devices:
-            if self._over:
+            if self._over:  # closed before this thread had begun
                 return
             backend = self._backend or _portaudio()
             # Both are found before either is opened, so that a typing error opens nothing.
@@ -211,6 +214,7 @@ class SoundCardLeg(CallLeg):
             for stream in self._streams:
                 stream.start()
             self._microphone, self._speaker = microphone, speaker
+            self._sides = {"input": microphone, "output": speaker}
 
     def _open_one(
         self, backend: SoundBackend, device: SoundDevice, direction: Direction, on_block: OnBlock
@@ -248,15 +252,9 @@ class SoundCardLeg(CallLeg):
 
     async def _watch(self) -> None:
         """Fail the side of a device that gives no sign: not every sound system says that it is gone."""
-        sides: tuple[tuple[Direction, Microphone | Speaker | None], ...] = (
-            ("input", self._microphone),
-            ("output", self._speaker),
-        )
         while True:
             await self.clock.sleep_until(self.clock.now() + _LOOK_S)
-            for direction, side in sides:
-                if side is None:
-                    continue
+            for direction, side in self._sides.items():
                 silent_s = self.clock.now() - side.last_block_at
                 patience_s = self.config.lost_after_s
                 if not side.device_clock.settled:
@@ -265,9 +263,9 @@ class SoundCardLeg(CallLeg):
                     self._lose(direction, f"it gave no sign for {silent_s:.1f} s")
 
     def _lose(self, direction: Direction, problem: str) -> None:
-        if not self._over:
-            stream = self.inbound if direction == "input" else self.outbound
-            stream.fail(DeviceLostError(self._names[direction], direction, problem))
+        stream = self.inbound if direction == "input" else self.outbound
+        # Harmless where it is closed, as when the device stops because it was given back.
+        stream.fail(DeviceLostError(self._names[direction], direction, problem))
 
 
 def _portaudio() -> SoundBackend:

@@ -67,8 +67,8 @@ class Speaker:
             self._fill(block, latency_s, underflowed=underflowed)
         except Exception as error:  # noqa: BLE001 - PortAudio's thread has nobody to raise it to
             self._silent = True
-            block[:] = bytes(len(block))
             self._stream.fail(error)
+            block[:] = bytes(len(block))
 
     def _fill(self, block: memoryview, latency_s: float, *, underflowed: bool) -> None:
         now = self.last_block_at = self._clock.now()
