@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -262,11 +263,15 @@ async def typed_lines() -> AsyncIterator[str]:
     import threading
 
     loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    lines: asyncio.Queue[str | None] = asyncio.Queue(maxsize=16)
 
     def put(line: str | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+        """Wait for room: a pipe may bring lines without end."""
+        putting = lines.put(line)
+        try:
+            asyncio.run_coroutine_threadsafe(putting, loop).result()
+        except (RuntimeError, CancelledError):  # the loop is closed, or is about to be
+            putting.close()
 
     def read() -> None:
         with contextlib.suppress(OSError, ValueError):

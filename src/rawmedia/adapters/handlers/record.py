@@ -67,6 +67,9 @@ class RecordHandler:
                 await listen_to_the_end(leg.inbound)
             finally:
                 joining.cancel()
+                await asyncio.wait({joining})
+            if not joining.cancelled():
+                joining.result()  # what was wrong with a voice that joined is not for nobody
 
 
 async def listen_to_the_end(stream: InboundAudioStream) -> None:

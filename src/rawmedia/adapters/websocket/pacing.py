@@ -130,7 +130,8 @@ class LeadPacer:
         """
         ahead_s = self.heard_until - self._clock.now()
         self._outbound.playout_delay_ms = max(0.0, ahead_s * 1000)
-        announced = self._outbound.pending
+        # What was sent is queued; only what a source has must be asked for.
+        announced = self._outbound._source is None or self._outbound.pending
         frame = self._outbound.pull()
         self._frames += 1
         self._flows = not frame.filler
