@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     """What a frame can be made from: interleaved int16 bytes, or an array of samples."""
 
 
+_INT16 = np.dtype("<i2")
+
+
 class AudioFrame:
     """Immutable int16 audio: samples, their format, their place in media time.
 
@@ -127,7 +130,7 @@ class AudioFrame:
     @property
     def end_ms(self) -> float:
         """Where the frame ends in media time, in milliseconds."""
-        return self._format.duration_ms(self.end)
+        return self._format.duration_ms(self._position + self._samples_per_channel)
 
     @property
     def duration_ms(self) -> float:
@@ -139,10 +142,9 @@ class AudioFrame:
         """The samples: read-only int16 of shape ``(samples_per_channel, num_channels)``, not a copy."""
         if self._samples is None:
             assert self._data is not None
-            flat = np.frombuffer(self._data, dtype="<i2")
-            samples = flat.reshape(-1, self._format._num_channels)
-            samples.flags.writeable = False
-            self._samples = samples
+            # Read-only, as is every buffer that a frame keeps.
+            flat = np.frombuffer(self._data, _INT16)
+            self._samples = flat.reshape(-1, self._format._num_channels)
         return self._samples
 
     @property
@@ -154,9 +156,10 @@ class AudioFrame:
         """
         if self._data is None:
             assert self._samples is not None
-            contiguous = np.ascontiguousarray(self._samples, dtype="<i2").reshape(-1)
-            contiguous.flags.writeable = False
-            self._data = contiguous.data.cast("B")
+            # A view of its own where nothing has to be copied, and read-only in either case.
+            flat = np.ascontiguousarray(self._samples, _INT16).reshape(-1)
+            flat.setflags(write=False)
+            self._data = flat.data.cast("B")
         return self._data
 
     def __bytes__(self) -> bytes:
@@ -216,7 +219,7 @@ def _checked(data: npt.NDArray[Any], format: AudioFormat) -> Samples:
             f"an array of shape (samples_per_channel, {channels})", f"one of {data.shape}"
         )
     view: Samples = data.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

@@ -14,6 +14,8 @@ from rawmedia.errors import ConfigurationError, PayloadError
 if TYPE_CHECKING:
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
 
+_INT16, _FLOAT32 = np.dtype(np.int16), np.dtype(np.float32)
+
 MAX_GAIN_DB = 60.0
 """A factor of 1000; what wants more is no audio, or a mistake for a factor."""
 MAX_RAMP_MS = 10_000.0
@@ -61,12 +63,12 @@ def scaled_int16(
         factors: One for all samples, or an array that numpy repeats to the shape of the samples.
         loudest: No factor is greater.
     """
-    products = samples.astype(np.float32)
+    products = samples.astype(_FLOAT32)
     products *= factors
     if loudest > 1:
         return saturate(products)
     np.rint(products, out=products)
-    return products.astype(np.int16)
+    return products.astype(_INT16)
 
 
 class Gain:

@@ -74,7 +74,13 @@ def saturate(scaled: FloatSamples) -> Int16Samples:
     # The method costs less than `np.clip`, and than a maximum and a minimum.
     scaled.clip(_LOWEST, _HIGHEST, out=scaled)
     np.rint(scaled, out=scaled)
-    return scaled.astype(np.int16)
+    return scaled.astype(_INT16)
+
+
+def saturate_whole(sums: FloatSamples) -> Int16Samples:
+    """The same for whole numbers, of which none has to be rounded; ``sums`` is overwritten."""
+    sums.clip(_LOWEST, _HIGHEST, out=sums)
+    return sums.astype(_INT16)
 
 
 def int16_samples(samples: npt.NDArray[Any], num_channels: int) -> Int16Samples:
@@ -183,6 +189,7 @@ __all__ = [
     "mix_down",
     "mix_up",
     "saturate",
+    "saturate_whole",
     "to_bytes",
     "to_float32",
     "to_int16",

@@ -473,8 +473,8 @@ class Direction:
             if own_voice is not None:
                 for piece in own_voice.clean(frame):
                     await self._feed(run, piece)
-            else:
-                await self._feed(run, frame)
+            elif run is not None:
+                await run.feed(_silenced(frame) if self._muted else frame)
         if own_voice is not None:
             for piece in own_voice.flush():
                 await self._feed(engine.run, piece)

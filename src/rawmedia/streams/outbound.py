@@ -390,7 +390,9 @@ class OutboundAudioStream(AudioWriter):
         try:
             with self._lock:
                 # What it made before a clear is not to be heard after that.
-                current = generation == self._generation and not self._is_dead()
+                current = generation == self._generation and not (
+                    self._lifecycle.over and self._is_dead()
+                )
                 if given is not None and current:
                     frame = self._source_frame(given)
                 elif self._buffer.frames and not self._clearing:

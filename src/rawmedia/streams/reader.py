@@ -191,14 +191,18 @@ class AudioReader(ABC):
             StreamClosedError: The stream was closed.
             StreamUseError: ``on_frame`` has the frames.
         """
-        ready: list[AudioFrame] = []
         with self._lock:
-            if self._callback is None:
-                while self._buffer.frames:
+            buffer = self._buffer
+            if buffer.frames and self._callback is None:
+                if not self._fill_gaps:
+                    return self._take_all()
+                ready: list[AudioFrame] = []
+                while buffer.frames:
                     ready.append(self._next_frame())
-            if not ready and (self._lifecycle.over or self._callback is not None):
+                return ready
+            if self._lifecycle.over or self._callback is not None:
                 self._receive.attempt()  # which says why there is none
-        return ready
+        return []
 
     def __iter__(self) -> Self:
         return self
@@ -303,6 +307,14 @@ class AudioReader(ABC):
         self._frames_read += 1
         self._next_position = frame._position + frame._samples_per_channel
         return frame
+
+    def _take_all(self) -> list[AudioFrame]:
+        """Take every frame, of which there must be one."""
+        frames = self._buffer.take_all()
+        self._frames_read += len(frames)
+        last = frames[-1]
+        self._next_position = last._position + last._samples_per_channel
+        return frames
 
     def _gap_silence(self, frame: AudioFrame) -> AudioFrame | None:
         """A piece of the silence in front of a frame, or None.

@@ -72,7 +72,7 @@ def given_frame(
         given = given.reshape(-1, 1)
     # As AudioFrame() would, without its checks, all of which have been made.
     view = given.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     frame = AudioFrame.__new__(AudioFrame)
     frame._data, frame._samples = None, view
     frame._samples_per_channel, frame._format = samples, format

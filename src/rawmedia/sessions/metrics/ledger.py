@@ -119,10 +119,9 @@ class Ledger:
 
     def arrived(self, frame: AudioFrame, now: float) -> None:
         """Source audio is there."""
-        self.source_ms = end_ms = frame.end_ms
-        duration_ms = frame.duration_ms
-        self._heard_ms += duration_ms
-        self._speech.arrived_span(end_ms - duration_ms, end_ms, now)
+        start_ms, self.source_ms = frame.start_ms, frame.end_ms
+        self._heard_ms += self.source_ms - start_ms
+        self._speech.arrived_span(start_ms, self.source_ms, now)
 
     def session_ms(self, now: float) -> float:
         """Milliseconds since the session began."""

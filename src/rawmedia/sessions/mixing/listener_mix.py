@@ -127,13 +127,8 @@ class ListenerMix:
             UnsupportedFormatError: No resampler goes from its rate to the listener's.
         """
         speaker = self._inputs.get(key)
-        if speaker is None:
-            return
-        speaks = speaker.attends and speaker.speaks(frame)
-        samples = speaker.converted(frame) if speaker.listens else None
-        if speaks or samples is not None:
-            with self.lock:
-                speaker.hear(samples, speaks=speaks)
+        if speaker is not None:
+            speaker.hear(frame, self.lock)
 
     def set_mixing(self, key: Hashable, mixing: Mixing) -> None:
         """Change how a speaker is heard, from the next frame on and without a click.
@@ -209,8 +204,9 @@ class ListenerMix:
         with self.lock:
             for key, speaker in self._inputs.items():
                 speaker.render(samples, now, parts)
-                if self._on_facts is not None and speaker.playout is not None:
-                    facts = speaker.playout.take_facts()
+                playout = speaker.playout
+                if playout is not None and self._on_facts is not None:
+                    facts = playout.take_facts()
                     if facts:
                         told.append((key, facts))
             if self._leaving:

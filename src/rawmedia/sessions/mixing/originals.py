@@ -68,8 +68,8 @@ class OriginalBuffer:
         "_dry",
         "_flowing",
         "_format",
+        "_heard",
         "_join",
-        "_last",
         "_least",
         "_max_reserve",
         "_min_reserve",
@@ -103,7 +103,9 @@ class OriginalBuffer:
         self._chunks.clear()
         self._size = 0
         self._flowing = self._torn = False
-        self._last = np.zeros(self._format.num_channels, np.int16)  # what was heard last
+        self._heard = np.zeros(
+            (1, self._format.num_channels), np.int16
+        )  # which ended with the last
         self._dry = self._resumed + 1  # how long it has given nothing since it ran dry
         self._waited = 0
         self._begin_window()
@@ -149,11 +151,17 @@ class OriginalBuffer:
             return None
         if self._size < samples:
             return self._last_of_it(samples)
-        out = self._pop(samples)
+        chunks = self._chunks
+        if len(chunks[0]) == samples:  # the frame path
+            out = chunks.popleft()
+            self._size -= samples
+        else:
+            out = self._pop(samples)
         if self._torn:
             out = self._joined(out)
-        self._last = out[-1]
-        self._least = min(self._least, self._size)
+        self._heard = out
+        if self._size < self._least:
+            self._least = self._size
         self._window += samples
         if self._window >= self._window_size:
             self._judge(samples)
@@ -183,9 +191,9 @@ class OriginalBuffer:
         left = self._pop(self._size)
         if self._torn and len(left):
             left = self._joined(left)
-        last = left[-1] if len(left) else self._last
+        last = left[-1] if len(left) else self._heard[-1]
         self._flowing, self._dry = False, 0
-        self._last = np.zeros_like(last)
+        self._heard = np.zeros((1, len(last)), np.int16)
         if not len(left) and not last.any():
             return None
         out = np.zeros((samples, len(last)), np.int16)
@@ -200,7 +208,9 @@ class OriginalBuffer:
         self._torn = False
         share = self._join[: len(samples)]
         joined = samples.copy()
-        joined[: len(share)] = np.rint(share * samples[: len(share)] + (1 - share) * self._last)
+        joined[: len(share)] = np.rint(
+            share * samples[: len(share)] + (1 - share) * self._heard[-1]
+        )
         return joined
 
     def _judge(self, samples: int) -> None:
@@ -223,8 +233,6 @@ class OriginalBuffer:
     def _pop(self, samples: int) -> Int16Samples:
         chunks = self._chunks
         self._size -= samples
-        if chunks and len(chunks[0]) == samples:
-            return chunks.popleft()
         parts, missing = [], samples
         while missing:
             chunk = chunks.popleft()

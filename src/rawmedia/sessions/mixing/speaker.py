@@ -16,6 +16,8 @@ from rawmedia.sessions.mixing.originals import OriginalBuffer
 from rawmedia.sessions.mixing.route import FADE_MS, Route
 
 if TYPE_CHECKING:
+    import threading
+
     from rawmedia.audio.format import AudioFormat
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     Contribution = Int16Samples | FloatSamples
 
+_INT16: Final = np.dtype(np.int16)
 _HANGOVER_MS: Final = 200.0
 """How long the detector goes on to tell of speech after the last of it."""
 _DRY_MS: Final = 1_000.0
@@ -150,39 +153,36 @@ class MixInput:
 
     # The original, from the loop.
 
-    @property
-    def listens(self) -> bool:
-        """Whether the original is heard."""
-        return not self._original_route.silent
+    def hear(self, frame: AudioFrame, lock: threading.RLock) -> None:
+        """Take what was said; the mix's lock is only held while that is put where it is rendered from."""
+        route = self._original_route
+        samples = None if route.silent else self._converted(frame)
+        # Whether there is a pause matters only to who waits for one.
+        speaks = self._mixing.timing == "consecutive" and self._speaks(frame)
+        if samples is None and not speaks:
+            return
+        with lock:
+            if samples is not None and not route.silent:
+                self.original.put(samples)
+            if speaks:
+                self._quiet = 0
 
-    @property
-    def attends(self) -> bool:
-        """Whether it matters when the speaker pauses."""
-        return self._mixing.timing == "consecutive"
-
-    def converted(self, frame: AudioFrame) -> Int16Samples:
-        """The frame in the listener's format; not under the lock, as only the loop that brings it calls this."""
+    def _converted(self, frame: AudioFrame) -> Int16Samples:
+        """The frame in the listener's format."""
         # Nearly always the same object, which costs less to see than that two are equal.
-        if frame.format is self._format or frame.format == self._format:
+        if frame._format is self._format or frame._format == self._format:
             self._converter = None
             return frame.samples
         if self._converter is None or self._converter.source != frame.format:
             self._converter = FormatConverter(frame.format, self._format, prompt=True)
         return from_bytes(self._converter.push(frame), self._format.num_channels)
 
-    def speaks(self, frame: AudioFrame) -> bool:
-        """Whether the speaker speaks in the frame; likewise not under the lock."""
+    def _speaks(self, frame: AudioFrame) -> bool:
+        """Whether the speaker speaks in the frame."""
         if self._detector is None or self._detector_format != frame.format:
             self._detector = EnergyActivity(frame.format, hangover_ms=self._hangover_ms)
             self._detector_format = frame.format
         return any(self._detector.push(frame.samples))
-
-    def hear(self, samples: Int16Samples | None, *, speaks: bool) -> None:
-        """Take what was said, in the listener's format, and whether that was speech."""
-        if samples is not None and self.listens:
-            self.original.put(samples)
-        if speaks:
-            self._quiet = 0
 
     @property
     def _hangover_ms(self) -> float:
@@ -262,7 +262,7 @@ class MixInput:
             factors = self._ducker.factors(part, speaking=speaking)
             if factors is None:
                 pass
-            elif part.dtype != np.int16:
+            elif part.dtype != _INT16:
                 lowered = cast("FloatSamples", part) * factors
             elif not isinstance(factors, np.ndarray):
                 if parts is not None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawmedia.audio.gain import scaled_int16
-from rawmedia.audio.pcm import saturate
+from rawmedia.audio.pcm import saturate, saturate_whole
 
 if TYPE_CHECKING:
     from rawmedia.audio.pcm import FloatSamples, Int16Samples
 
-_INT16 = np.dtype(np.int16)
+_INT16, _FLOAT32 = np.dtype(np.int16), np.dtype(np.float32)
 
 
 class MixSum:
@@ -23,12 +23,11 @@ class MixSum:
     untouched ones is one of whole numbers: exact, in whatever order and on whatever processor.
     """
 
-    __slots__ = ("_blends", "_factors", "_lowered", "_voices")
+    __slots__ = ("_blends", "_lowered", "_voices")
 
     def __init__(self) -> None:
         self._voices: list[Int16Samples] = []
-        self._lowered: list[Int16Samples] = []
-        self._factors: list[np.float32] = []
+        self._lowered: list[tuple[Int16Samples, np.float32]] = []
         self._blends: list[FloatSamples] = []
 
     def add(self, part: Int16Samples | FloatSamples) -> None:
@@ -40,16 +39,17 @@ class MixSum:
 
     def add_lowered(self, samples: Int16Samples, factor: np.float32) -> None:
         """Add a voice that is multiplied by one factor of at most 1."""
-        self._lowered.append(samples)
-        self._factors.append(factor)
+        self._lowered.append((samples, factor))
 
     def total(self) -> Int16Samples | None:
         """All voices as one; one that is alone and untouched as it is; None where there is none."""
         voices, lowered, blends = self._voices, self._lowered, self._blends
         if not blends and len(voices) + len(lowered) < 2:
             if lowered:
-                return scaled_int16(lowered[0], self._factors[0], loudest=1)
+                return scaled_int16(*lowered[0], loudest=1)
             return voices[0] if voices else None
+        if not blends:
+            return saturate_whole(self._whole())
         # A copy, because what is saturated is overwritten, and a blend may be somebody's.
         total = self._whole() if voices or lowered else blends.pop().copy()
         for blend in blends:
@@ -58,15 +58,20 @@ class MixSum:
 
     def _whole(self) -> FloatSamples:
         """The voices that are int16, in float32."""
-        if len(self._voices) == len(self._lowered) == 1:
+        voices, factors = [*self._voices], []
+        for samples, factor in self._lowered:
+            voices.append(samples)
+            factors.append(factor)
+        if len(voices) == 2 and len(factors) == 1:
             # An original beneath its translation, which nearly every frame with two voices is.
-            total = self._lowered[0].astype(np.float32)
-            total *= self._factors[0]
+            voice, original = voices
+            total = original.astype(_FLOAT32)
+            total *= factors[0]
             np.rint(total, out=total)
-            total += self._voices[0]
+            # To add int16 to float32 takes numpy longer than both steps.
+            total += voice.astype(_FLOAT32)
             return total
-        voices, factors = [*self._voices, *self._lowered], self._factors
-        rows = np.concatenate(voices, dtype=np.float32).reshape(len(voices), -1)
+        rows = np.concatenate(voices, dtype=_FLOAT32).reshape(len(voices), -1)
         if factors:
             lowered = rows[len(self._voices) :]
             if factors.count(factors[0]) == len(factors):

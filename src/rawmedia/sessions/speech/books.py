@@ -19,8 +19,8 @@ class SpeechBooks:
     """Counters in samples per channel, and facts in the order in which they happened."""
 
     __slots__ = (
-        "_facts",
         "_format",
+        "facts",
         "interrupted",
         "interrupts",
         "lag",
@@ -40,7 +40,7 @@ class SpeechBooks:
 
     def __init__(self, format: AudioFormat) -> None:
         self._format = format
-        self._facts: deque[SpeechFact] = deque(maxlen=MAX_FACTS)
+        self.facts: deque[SpeechFact] = deque(maxlen=MAX_FACTS)
         self.lag = LatencyHistogram()
         self.put = self.played = self.trimmed = self.skipped = self.interrupted = 0
         self.saved = self.stale = self.overflow = 0
@@ -54,16 +54,16 @@ class SpeechBooks:
 
     def tell(self, fact: SpeechFact) -> None:
         """Keep a fact until it is taken."""
-        if len(self._facts) == MAX_FACTS:
+        if len(self.facts) == MAX_FACTS:
             self.lost_facts += 1
-        self._facts.append(fact)
+        self.facts.append(fact)
 
     def take_facts(self) -> list[SpeechFact]:
         """All that was told since the last call."""
-        if not self._facts:
+        if not self.facts:
             return []
-        facts = list(self._facts)
-        self._facts.clear()
+        facts = list(self.facts)
+        self.facts.clear()
         return facts
 
     def stats(self, queued: int) -> SpeechStats:

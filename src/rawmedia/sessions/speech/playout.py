@@ -243,7 +243,8 @@ class SpeechPlayout:
 
     def take_facts(self) -> list[SpeechFact]:
         """What happened since the last call, in order; of more than 1000 the newest."""
-        return self._books.take_facts()
+        books = self._books
+        return books.take_facts() if books.facts else []
 
     def _choose(self, samples: int, now: float) -> bool:
         """Whether something of the first utterance is heard now; skips and gives up first."""
@@ -277,13 +278,13 @@ class SpeechPlayout:
     def _must_skip(self, first: Utterance, samples: int, now: float) -> bool:
         """Whether what comes next is too late, or makes something else so; reviews the rate, too."""
         line = self._line
-        self._next_lag = line.lag_of(first, now)
+        self._next_lag = lag = line.lag_of(first, now)
         if self._max_lag == math.inf:
             return False
+        if samples != self._frame:
+            self._set_frame(samples)
         pause, others = 0, len(line.queue) > 1
-        if not self._is_late(self._next_lag, samples) and not (
-            others and self._next_is_late(samples, now)
-        ):
+        if lag <= self._max_first_lag and not (others and self._next_is_late(samples, now)):
             if others and line.trimmer is not None:
                 cut = line.trimmer.next_cut(samples)
                 pause = cut[1] - cut[0] if cut is not None else 0

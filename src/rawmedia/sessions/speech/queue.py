@@ -84,7 +84,10 @@ class Utterance:
 
     def available_at(self) -> float:
         """When the next sample became available, in seconds; asked only where there is one."""
-        return self._available(self.position, self._pieces[0][1])
+        put = self._pieces[0][1]
+        place = self.first_put + self.position / self._rate_hz
+        # As `_available`, of which every frame asks.
+        return put if place <= put else min(place, put + self._lead)
 
     def last_available_at(self) -> float:
         """When the last sample that waits became available; asked only where there is one."""
@@ -152,9 +155,7 @@ class Utterance:
 
     def _available(self, position: int, put: float) -> float:
         place = self.first_put + position / self._rate_hz
-        if place <= put:
-            return put
-        return min(place, put + self._lead)
+        return put if place <= put else min(place, put + self._lead)
 
     def _read_pieces(self, samples: int) -> Int16Samples:
         self.position += samples
