@@ -33,7 +33,7 @@ class Tray:
         self.abandoned: list[BaseException] = []
         self.attempts = 0
         self.again_at: float | None = None
-        self.on_pause: Callable[[], object] = lambda: None
+        self.pause: Callable[[], object] = lambda: None
 
     def put(self, thing: int) -> None:
         with self.lock:
@@ -41,10 +41,10 @@ class Tray:
             self.takers.wake_one()
 
     def take(self, timeout: float | None = None) -> int:
-        return wait_in_thread(self.lock, self.clock, self, timeout)
+        return wait_in_thread(self.lock, self.clock, self, timeout, pause=self.pause)
 
     async def atake(self, timeout: float | None = None) -> int:
-        return await wait_in_task(self.lock, self.clock, self, timeout)
+        return await wait_in_task(self.lock, self.clock, self, timeout, pause=self.pause)
 
     def attempt(self) -> int | Literal[Pending.PENDING]:
         self.attempts += 1
@@ -53,15 +53,13 @@ class Tray:
     def waiters(self) -> WaitList:
         return self.takers
 
-    def pause(self) -> None:
-        self.on_pause()
-
     def abandon(self, error: BaseException) -> None:
         self.abandoned.append(error)
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         return StreamTimeoutError("take", timeout)
 
+    @property
     def retry_at(self) -> float | None:
         return self.again_at
 
@@ -278,7 +276,7 @@ def test_a_thread_tries_again_at_the_time_that_its_operation_asks_for() -> None:
 def test_what_the_pause_brings_is_not_slept_through() -> None:
     """It runs after the caller has joined the list, so a wake-up meanwhile counts."""
     tray = Tray()
-    tray.on_pause = lambda: tray.put(7)
+    tray.pause = lambda: tray.put(7)
     assert tray.take(timeout=GUARD_S) == 7
     assert run(tray.atake(timeout=GUARD_S)) == 7
 
@@ -289,7 +287,7 @@ def test_what_the_pause_raises_leaves_no_trace() -> None:
     def broken() -> None:
         raise LookupError
 
-    tray.on_pause = broken
+    tray.pause = broken
     with pytest.raises(LookupError):
         tray.take()
     with pytest.raises(LookupError):

@@ -266,9 +266,6 @@ class _Next:
         """Those who wait for the same subscription."""
         return self._subscription._waiters
 
-    def pause(self) -> None:
-        """Nothing to do."""
-
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo: an update is only taken by an attempt that gives it."""
 
@@ -276,6 +273,7 @@ class _Next:
         """Say that no update came."""
         return StreamTimeoutError("recv", timeout)
 
+    @property
     def retry_at(self) -> float | None:
         """When the first of those that wait is due."""
         subscription = self._subscription

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from rawmedia.errors import EndOfStreamError, StreamTimeoutError, StreamUseError
 from rawmedia.streams.clock import SYSTEM_CLOCK
@@ -175,6 +175,9 @@ class CallLeg:
 class _EventQueue:
     """Events in order, at most `MAX_EVENTS` of them; also the operation of taking one."""
 
+    retry_at: ClassVar[None] = None
+    """Only a wake-up helps."""
+
     def __init__(self, lock: threading.RLock, clock: Clock) -> None:
         self.lock, self.clock = lock, clock
         self.lost = 0
@@ -208,17 +211,11 @@ class _EventQueue:
     def waiters(self) -> WaitList:
         return self._readers
 
-    def pause(self) -> None:
-        """Nothing to do."""
-
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo."""
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         return StreamTimeoutError("get", timeout)
-
-    def retry_at(self) -> None:
-        """Only a wake-up helps."""
 
 
 class LegEvents:

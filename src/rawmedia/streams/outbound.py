@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rawmedia.errors import StreamError
     from rawmedia.streams.clock import Clock
+    from rawmedia.streams.moving_timer import MovingTimer
     from rawmedia.streams.playout import Mark
     from rawmedia.streams.reader import AudioReader
 
@@ -242,19 +243,25 @@ class OutboundAudioStream(AudioWriter):
             self.fail(error)
             return False
 
-    async def aready(self, timeout: float | None = None) -> None:
+    async def aready(
+        self, timeout: float | None = None, *, timer: MovingTimer | None = None
+    ) -> None:
         """Wait until a frame that was sent can be pulled, or the stream is cleared meanwhile.
 
         For a transport that has no pace, or waits for what is late. Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
         and now and then.
 
+        Args:
+            timeout: Seconds on the stream's clock, 0 to only look, None for no limit.
+            timer: Of this caller alone, who waits for every frame; None for one that is made for the wait.
+
         Raises:
-            StreamTimeoutError: There was none in time, in seconds on the stream's clock.
+            StreamTimeoutError: There was none in time.
             EndOfStreamError: After ``end``, when all that was sent was pulled.
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
-        await wait_in_task(self._lock, self._clock, Ready(self), timeout)
+        await wait_in_task(self._lock, self._clock, Ready(self), timeout, timers=timer)
 
     def tap(self, capacity_ms: float | None = None) -> AudioReader:
         """A reader of all that is pulled from here on, silence included, such as a recorder.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.streams.clock import Clock
     from rawmedia.streams.intake import Audio
+    from rawmedia.streams.moving_timer import MovingTimer
     from rawmedia.streams.sending import Send
     from rawmedia.streams.source import OutboundSource
 
@@ -150,7 +151,12 @@ class _SendingEnd(OutboundAudioStream):
         if source is not None:
             raise StreamUseError("this stream is one end of a pair: nobody pulls from it")
 
-    async def aready(self, timeout: float | None = None) -> Never:  # noqa: ARG002
+    async def aready(
+        self,
+        timeout: float | None = None,  # noqa: ARG002
+        *,
+        timer: MovingTimer | None = None,  # noqa: ARG002
+    ) -> Never:
         """Refuse: the other end receives."""
         self.pull()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import EndOfStreamError, StreamTimeoutError, StreamUseError
@@ -43,6 +43,9 @@ class Receive:
 
     __slots__ = ("_reader",)
 
+    retry_at: ClassVar[None] = None
+    """Only a wake-up helps."""
+
     def __init__(self, reader: AudioReader) -> None:
         self._reader = reader
 
@@ -64,18 +67,12 @@ class Receive:
         """Among the readers."""
         return self._reader._buffer.readers
 
-    def pause(self) -> None:
-        """Nothing to do."""
-
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo: a frame is only taken by an attempt that gives it."""
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         """Say that no frame came."""
         return StreamTimeoutError("recv", timeout)
-
-    def retry_at(self) -> None:
-        """Only a wake-up helps."""
 
 
 class AudioReader(ABC):
@@ -217,8 +214,11 @@ class AudioReader(ABC):
         return self
 
     async def __anext__(self) -> AudioFrame:
+        with self._lock:  # the frame path, once more, as another coroutine is a tenth of it
+            if self._buffer.frames and self._callback is None:
+                return self._next_frame()
         try:
-            return await self.arecv()
+            return await wait_in_task(self._lock, self._clock, self._receive, None)
         except EndOfStreamError:
             raise StopAsyncIteration from None
 

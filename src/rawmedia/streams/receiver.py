@@ -431,15 +431,13 @@ class _Rendering:
     def waiters(self) -> WaitList:
         return self._receiver._waiters
 
-    def pause(self) -> None:
-        pass
-
     def abandon(self, error: BaseException) -> None:  # noqa: ARG002
         self._receiver._sleeping_until = None
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         return StreamTimeoutError("run", timeout)
 
+    @property
     def retry_at(self) -> float | None:
         return self._due
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rawmedia.errors import EndOfStreamError, StreamTimeoutError
 from rawmedia.streams.waiting import PENDING, Pending
@@ -18,6 +18,9 @@ class Send:
     """The operation of sending what had no room at once; its turn comes in the order of calls."""
 
     __slots__ = ("_data", "_generation", "_layout", "_source", "_writer", "accepted")
+
+    retry_at: ClassVar[None] = None
+    """Only a wake-up helps."""
 
     def __init__(
         self,
@@ -59,10 +62,6 @@ class Send:
         buffer = self._writer._buffer
         return buffer.writers if self._has_turn() else buffer.queuers
 
-    def pause(self) -> None:
-        """Let the reader of a pair have what was accepted."""
-        self._writer._hand_over()
-
     def abandon(self, error: BaseException) -> None:
         """Keep what was accepted, and say so on the error."""
         error.accepted_samples = self.accepted  # type: ignore[attr-defined]
@@ -71,9 +70,6 @@ class Send:
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         """Say how much was accepted."""
         return StreamTimeoutError("send", timeout, self.accepted)
-
-    def retry_at(self) -> None:
-        """Only a wake-up helps."""
 
     def _has_turn(self) -> bool:
         return self._writer._senders[0] is self
@@ -131,9 +127,6 @@ class Drain:
         """Among those who wait for playout."""
         return self._writer._buffer.drainers
 
-    def pause(self) -> None:
-        """Nothing to do."""
-
     def abandon(self, error: BaseException) -> None:  # noqa: ARG002
         """Look no longer."""
         self._writer._playout.forget(self)
@@ -142,6 +135,7 @@ class Drain:
         """Say that it is still playing."""
         return StreamTimeoutError("drain", timeout)
 
+    @property
     def retry_at(self) -> float | None:
         """When what was pulled will have been heard, where nobody reports it."""
         return None if self.wire < 0 else self._writer._playout.heard_at(self.wire)
@@ -151,6 +145,9 @@ class Ready:
     """The operation of waiting until a frame that was sent can be pulled, or the stream was cleared."""
 
     __slots__ = ("_generation", "_writer")
+
+    retry_at: ClassVar[None] = None
+    """Only a wake-up helps."""
 
     def __init__(self, writer: AudioWriter) -> None:
         self._writer = writer
@@ -172,18 +169,12 @@ class Ready:
         """Among those who wait for a frame."""
         return self._writer._buffer.readers
 
-    def pause(self) -> None:
-        """Nothing to do."""
-
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo."""
 
     def timeout_error(self, timeout: float) -> StreamTimeoutError:
         """Say that nothing came."""
         return StreamTimeoutError("aready", timeout)
-
-    def retry_at(self) -> None:
-        """Only a wake-up helps."""
 
 
 __all__ = ["Drain", "Ready", "Send"]

@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rawmedia.errors import StreamTimeoutError
     from rawmedia.streams.clock import Clock
+    from rawmedia.streams.moving_timer import MovingTimer
 
 
 class Pending(enum.Enum):
@@ -32,8 +36,13 @@ T = TypeVar("T")
 class Operation(Protocol[T_co]):
     """Something that is attempted until it is done, has failed or is given up.
 
-    Everything but ``pause`` is called under the stream's lock.
+    All of it is called under the stream's lock.
     """
+
+    @property
+    def retry_at(self) -> float | None:
+        """When, on the clock, another attempt makes sense though nobody wakes the caller; after one that is pending."""
+        ...
 
     def attempt(self) -> T_co | Literal[Pending.PENDING]:
         """Do it if it can be done now; may do a part of it. When it raises it leaves no trace."""
@@ -41,10 +50,6 @@ class Operation(Protocol[T_co]):
 
     def waiters(self) -> WaitList:
         """Where to sleep until the next attempt."""
-        ...
-
-    def pause(self) -> None:
-        """The caller will sleep; what must not be done under the lock can be done here."""
         ...
 
     def abandon(self, error: BaseException) -> None:
@@ -58,63 +63,6 @@ class Operation(Protocol[T_co]):
         """What to raise when ``timeout`` seconds were not enough."""
         ...
 
-    def retry_at(self) -> float | None:
-        """When, on the clock, another attempt makes sense though nobody wakes the caller."""
-        ...
-
-
-class _ThreadWaiter:
-    """A sleeping thread."""
-
-    __slots__ = ("signal", "woken")
-
-    def __init__(self, _operation: Operation[object]) -> None:
-        self.signal = threading.Lock()
-        self.signal.acquire()
-        self.woken = False
-
-    def wake(self) -> bool:
-        """Wake it; returns True."""
-        self.woken = True
-        self.signal.release()
-        return True
-
-
-class _TaskWaiter:
-    """A sleeping task."""
-
-    __slots__ = ("_loop", "_operation", "future", "woken")
-
-    def __init__(self, operation: Operation[object]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._operation = operation
-        self.future: asyncio.Future[None] = self._loop.create_future()
-        self.woken = False
-
-    def wake(self) -> bool:
-        """Wake it; returns whether it can still be woken."""
-        self.woken = True
-        # On the task's own loop a plain call is enough; call_soon_threadsafe writes to a
-        # pipe and costs three times as much.
-        if asyncio._get_running_loop() is self._loop:
-            self.stir()
-            return True
-        try:
-            self._loop.call_soon_threadsafe(self.stir)
-        except RuntimeError as closed:  # the loop is, and its task will never run again
-            self._operation.abandon(closed)
-            return False
-        return True
-
-    def stir(self) -> None:
-        """Let the task run, woken or not."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-_Waiter = _ThreadWaiter | _TaskWaiter
-W = TypeVar("W", bound=_Waiter)
-
 
 class WaitList:
     """Who sleeps, in the order in which they came. All under the stream's lock."""
@@ -122,16 +70,16 @@ class WaitList:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: deque[_Waiter] = deque()
+        self._waiters: deque[_Sleeper[Any]] = deque()
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def join(self, waiter: _Waiter) -> None:
+    def join(self, waiter: _Sleeper[Any]) -> None:
         """Sleep at the end of the list."""
         self._waiters.append(waiter)
 
-    def leave(self, waiter: _Waiter) -> None:
+    def leave(self, waiter: _Sleeper[Any]) -> None:
         """Stop sleeping unasked; a wake-up that came meanwhile goes to the next in the list."""
         if waiter.woken:
             self.wake_one()
@@ -149,8 +97,8 @@ class WaitList:
             self._waiters.popleft().wake()
 
 
-class _Wait(Generic[T, W]):
-    """One caller's wait, as far as threads and tasks do the same."""
+class _Sleeper(ABC, Generic[T]):
+    """One caller's wait, from its first attempt to its last: what threads and tasks have in common."""
 
     __slots__ = (
         "_clock",
@@ -158,53 +106,56 @@ class _Wait(Generic[T, W]):
         "_lock",
         "_operation",
         "_timeout",
-        "_waiter_type",
         "_waiters",
         "alarm",
-        "waiter",
+        "woken",
     )
 
     def __init__(
-        self,
-        lock: threading.RLock,
-        clock: Clock,
-        operation: Operation[T],
-        timeout: float | None,
-        waiter_type: type[W],
+        self, lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
     ) -> None:
         self._lock, self._clock, self._operation = lock, clock, operation
         self._timeout = timeout
-        self._waiter_type = waiter_type
         self._deadline: float | None = None
         self._waiters: WaitList
-        self.waiter: W
         self.alarm: float | None
         """When to try again though nobody woke it."""
+        self.woken = False
+        """Whether somebody did."""
+
+    @abstractmethod
+    def wake(self) -> bool:
+        """Wake it, under the lock; returns whether it can still be woken."""
+
+    @abstractmethod
+    def _lie_down(self) -> None:
+        """It is about to sleep."""
 
     def attempt(self) -> T | Literal[Pending.PENDING]:
         """Attempt, and join those who sleep when it is pending."""
         with self._lock:
-            result = self._operation.attempt()
+            operation = self._operation
+            result = operation.attempt()
             if result is not PENDING:
                 return result
-            self.alarm = self._operation.retry_at()
+            self.alarm = operation.retry_at
             if self._timeout is not None:
                 self._check_deadline(self._timeout)
-            self.waiter = self._waiter_type(self._operation)
-            self._waiters = self._operation.waiters()
-            self._waiters.join(self.waiter)
+            self.woken = False
+            self._lie_down()
+            self._waiters = operation.waiters()
+            self._waiters.join(self)
         return PENDING
 
     def resume(self) -> None:
-        """Leave the list if it was not a wake-up that ended the sleep."""
-        if not self.waiter.woken:
-            with self._lock:
-                self._waiters.leave(self.waiter)
+        """Leave the list, because it was not a wake-up that ended the sleep."""
+        with self._lock:
+            self._waiters.leave(self)
 
     def give_up(self, error: BaseException) -> None:
         """Leave the list and the operation."""
         with self._lock:
-            self._waiters.leave(self.waiter)
+            self._waiters.leave(self)
             self._operation.abandon(error)
 
     def _check_deadline(self, timeout: float) -> None:
@@ -219,51 +170,134 @@ class _Wait(Generic[T, W]):
             self.alarm = self._deadline
 
 
+class _SleepingThread(_Sleeper[T]):
+    __slots__ = ("signal",)
+
+    signal: threading.Lock
+
+    def wake(self) -> bool:
+        self.woken = True
+        self.signal.release()
+        return True
+
+    def _lie_down(self) -> None:
+        self.signal = threading.Lock()
+        self.signal.acquire()
+
+
+class _SleepingTask(_Sleeper[T]):
+    __slots__ = ("_loop", "future")
+
+    future: asyncio.Future[None]
+
+    def __init__(
+        self, lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
+    ) -> None:
+        super().__init__(lock, clock, operation, timeout)
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> bool:
+        self.woken = True
+        # On the task's own loop a plain call is enough; call_soon_threadsafe writes to a
+        # pipe and costs three times as much.
+        if asyncio._get_running_loop() is self._loop:
+            _stir(self.future)
+            return True
+        try:
+            self._loop.call_soon_threadsafe(_stir, self.future)
+        except RuntimeError as closed:  # the loop is, and its task will never run again
+            self._operation.abandon(closed)
+            return False
+        return True
+
+    def stir(self) -> None:
+        """Let the task run, though nobody woke it."""
+        _stir(self.future)
+
+    def _lie_down(self) -> None:
+        self.future = self._loop.create_future()
+
+
+def _stir(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 def wait_in_thread(
-    lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
+    lock: threading.RLock,
+    clock: Clock,
+    operation: Operation[T],
+    timeout: float | None,
+    *,
+    pause: Callable[[], object] | None = None,
 ) -> T:
     """Attempt until it is done, blocking this thread in between.
+
+    Args:
+        lock: The stream's.
+        clock: What the timeout is counted on.
+        operation: What is to be done.
+        timeout: Seconds; None for no limit.
+        pause: Called before each sleep, with the lock free.
 
     Raises:
         StreamTimeoutError: It was not done within ``timeout`` seconds; 0 tries once.
         ClockError: It would have to wait, and a thread can't wait on this clock.
     """
-    wait = _Wait(lock, clock, operation, timeout, _ThreadWaiter)
-    while (result := wait.attempt()) is PENDING:
+    sleeper = _SleepingThread(lock, clock, operation, timeout)
+    while (result := sleeper.attempt()) is PENDING:
         try:
-            operation.pause()
-            clock.wait(wait.waiter.signal, wait.alarm)
+            if pause is not None:
+                pause()
+            clock.wait(sleeper.signal, sleeper.alarm)
         except BaseException as error:
-            wait.give_up(error)
+            sleeper.give_up(error)
             raise
-        wait.resume()
+        if not sleeper.woken:
+            sleeper.resume()
     return result
 
 
 async def wait_in_task(
-    lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
+    lock: threading.RLock,
+    clock: Clock,
+    operation: Operation[T],
+    timeout: float | None,
+    *,
+    pause: Callable[[], object] | None = None,
+    timers: Clock | MovingTimer | None = None,
 ) -> T:
     """Attempt until it is done, suspending this task in between.
+
+    Args:
+        lock: The stream's.
+        clock: What the timeout is counted on.
+        operation: What is to be done.
+        timeout: Seconds; None for no limit.
+        pause: Called before each sleep, with the lock free.
+        timers: What calls back when the time is over; the clock if None.
 
     Raises:
         StreamTimeoutError: It was not done within ``timeout`` seconds; 0 tries once.
         ClockError: It needs a timer, and this clock has none on this event loop.
     """
-    wait = _Wait(lock, clock, operation, timeout, _TaskWaiter)
-    while (result := wait.attempt()) is PENDING:
+    sleeper = _SleepingTask(lock, clock, operation, timeout)
+    while (result := sleeper.attempt()) is PENDING:
         timer = None
         try:
-            operation.pause()
-            if wait.alarm is not None:
-                timer = clock.call_at(wait.alarm, wait.waiter.stir)
-            await wait.waiter.future
+            if pause is not None:
+                pause()
+            if sleeper.alarm is not None:
+                timer = (timers or clock).call_at(sleeper.alarm, sleeper.stir)
+            await sleeper.future
         except BaseException as error:
-            wait.give_up(error)
+            sleeper.give_up(error)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
-        wait.resume()
+        if not sleeper.woken:
+            sleeper.resume()
     return result
 
 

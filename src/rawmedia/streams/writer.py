@@ -121,7 +121,7 @@ class AudioWriter(ABC):
         if isinstance(send, int):
             return send
         try:
-            return wait_in_thread(self._lock, self._clock, send, timeout)
+            return wait_in_thread(self._lock, self._clock, send, timeout, pause=self._hand_over)
         finally:
             self._hand_over()
 
@@ -137,7 +137,7 @@ class AudioWriter(ABC):
         if isinstance(send, int):
             return send
         try:
-            return await wait_in_task(self._lock, self._clock, send, timeout)
+            return await wait_in_task(self._lock, self._clock, send, timeout, pause=self._hand_over)
         finally:
             self._hand_over()
 

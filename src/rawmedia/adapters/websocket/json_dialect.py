@@ -88,7 +88,7 @@ class JsonDialect(ABC):
         if started is None:
             raise StreamUseError("the platform has not started the stream; wait for StreamStarted")
         if type(command) is AudioFrame:
-            if command._format != started.format:
+            if command._format is not started.format and command._format != started.format:
                 raise FormatMismatchError(started.format, command._format)
             return self._audio_messages(command)
         return self._control_messages(command)

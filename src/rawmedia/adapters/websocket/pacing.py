@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rawmedia.errors import StreamTimeoutError
+from rawmedia.streams.moving_timer import MovingTimer
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -58,6 +59,7 @@ class LeadPacer:
         self._flows = self._held_up = self._unannounced = False
         self._start = 0.0
         self._frames = 0
+        self._timer = MovingTimer(self._clock)
         self.stalled_s = 0.0
         """Time that was skipped because frames were too late to be caught up."""
 
@@ -69,6 +71,10 @@ class LeadPacer:
     def restart(self) -> None:
         """The platform holds nothing any more: begin anew, with the whole lead."""
         self._frames = 0
+
+    def close(self) -> None:
+        """Leave no timer set; it may go on all the same."""
+        self._timer.close()
 
     async def ready(self) -> None:
         """Wait until a frame is to be pulled; cancelling loses nothing.
@@ -105,7 +111,7 @@ class LeadPacer:
         elif now < until and not outbound.queued and not self._urgent:
             # A clear ends this, too.
             with suppress(StreamTimeoutError):
-                await outbound.aready(timeout=until - now)
+                await outbound.aready(until - now, timer=self._timer)
         if outbound.queued:
             due = heard - self._ahead
         if due > clock.now():
@@ -118,7 +124,7 @@ class LeadPacer:
             if left <= 0:
                 return
             with suppress(StreamTimeoutError):
-                await self._outbound.aready(timeout=min(left, _LOOK_S))
+                await self._outbound.aready(min(left, _LOOK_S), timer=self._timer)
 
     def pull(self) -> AudioFrame:
         """The frame that is to be sent now.

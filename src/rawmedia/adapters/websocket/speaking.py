@@ -75,8 +75,14 @@ class Speaking:
             SocketClosedError: The socket is gone.
             StreamFailedError: Somebody failed the stream.
         """
+        self._pacer.restart()
+        try:
+            await self._run(attachment)
+        finally:
+            self._pacer.close()
+
+    async def _run(self, attachment: Attachment) -> None:
         pacer = self._pacer
-        pacer.restart()
         while True:
             try:
                 await pacer.ready()
