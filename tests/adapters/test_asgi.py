@@ -16,7 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from rawmedia.adapters.asgi import create_app
+from rawmedia.adapters.asgi import create_app, serving
 from rawmedia.adapters.handlers import call_parameters
 from rawmedia.adapters.websocket import (
     AcsDialect,
@@ -327,3 +327,30 @@ def test_a_drain_ends_when_its_time_is_over() -> None:
 
     with Process(drain_timeout_s=0.2) as server:
         asyncio.run(main(server))
+
+
+def test_a_server_lives_as_long_as_its_block_and_leaves_signals_alone() -> None:
+    """For a program that does something else as well; the block begins when it can be dialled."""
+
+    async def main() -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        before = signal.getsignal(signal.SIGINT)
+        fake = FakeAcs(speech_like(60_000, seed=1))
+        server = app(AnyCaller())
+        async with serving(server, port=port):
+            assert signal.getsignal(signal.SIGINT) is before
+            url = f"ws://127.0.0.1:{port}/calls"
+            dialling = asyncio.create_task(fake.dial(url, fake.headers))
+            await asyncio.sleep(0.5)
+            assert server.state.calls.stats.calls == 1
+            with pytest.raises(ConfigurationError, match="can't be listened at"):
+                async with serving(app(AnyCaller()), port=port):
+                    pytest.fail("the port is taken")
+            assert not dialling.done()
+        await asyncio.wait_for(dialling, 10)
+        with pytest.raises(OSError, match="onnect"):
+            await FakeAcs().dial(url)
+
+    asyncio.run(main())

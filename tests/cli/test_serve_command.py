@@ -20,7 +20,8 @@ from rawmedia.adapters.handlers import BridgeHandler, CaptionsHandler, EchoHandl
 from rawmedia.adapters.websocket import AcsToken, SocketClosedError, TwilioSignature
 from rawmedia.audio.format import TELEPHONY
 from rawmedia.captions.transcript import read_transcript
-from rawmedia.cli.serve import Service, authenticator_of, handler_of
+from rawmedia.cli.dial_in import DialIn
+from rawmedia.cli.serve import Service, handler_of
 from rawmedia.cli.services import Services
 from rawmedia.errors import ConfigurationError, MissingDependencyError
 from rawmedia.testing import FakeAcs, FakeTwilio, speech_like
@@ -29,6 +30,7 @@ from rawmedia.testing.translators import ScriptedTranslator
 if TYPE_CHECKING:
     from pathlib import Path
 
+ACS = DialIn(dialect="acs")
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -313,7 +315,7 @@ def test_what_is_missing_is_told_before_anything_is_served(
 def test_an_engine_for_one_way_only_has_to_be_wanted() -> None:
     """The embedded engine; nobody shall find out on the phone."""
     service = Service(
-        dialect="acs", engine="offline", source_language="en-US", target_languages=("es",)
+        dial_in=ACS, engine="offline", source_language="en-US", target_languages=("es",)
     )
     try:
         Services().choose_translator("offline")
@@ -322,7 +324,7 @@ def test_an_engine_for_one_way_only_has_to_be_wanted() -> None:
     with pytest.raises(ConfigurationError, match="--one-way"):
         handler_of(service, Services())
     one_way = Service(
-        dialect="acs",
+        dial_in=ACS,
         engine="offline",
         source_language="en-US",
         target_languages=("es",),
@@ -341,9 +343,8 @@ def test_options_choose_the_handler_and_who_may_dial(tmp_path: Path) -> None:
         "captions": CaptionsHandler,
     }
     for name, kind in kinds.items():
-        service = Service(dialect="acs", handler=name, folder=tmp_path, **languages)  # type: ignore[arg-type]
+        service = Service(dial_in=ACS, handler=name, folder=tmp_path, **languages)  # type: ignore[arg-type]
         assert isinstance(handler_of(service, services), kind)
-    acs = authenticator_of(Service(dialect="acs"), {"ACS_AUDIENCE": "id"})
-    assert isinstance(acs, AcsToken)
-    twilio = authenticator_of(Service(dialect="twilio"), {"TWILIO_AUTH_TOKEN": "t"})
+    assert isinstance(ACS.authenticator({"ACS_AUDIENCE": "id"}), AcsToken)
+    twilio = DialIn(dialect="twilio").authenticator({"TWILIO_AUTH_TOKEN": "t"})
     assert isinstance(twilio, TwilioSignature)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from rawmedia.adapters.call_log import log_event
 from rawmedia.adapters.websocket.authentication import Handshake
 from rawmedia.adapters.websocket.calls import WebSocketCalls
 from rawmedia.adapters.websocket.json_dialect import MAX_MESSAGE_BYTES
 from rawmedia.adapters.websocket.socket import AsgiSocket
 from rawmedia.errors import ConfigurationError, MissingDependencyError
+from rawmedia.streams.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from types import FrameType
 
     from starlette.applications import Starlette
     from starlette.requests import Request
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
     from rawmedia.adapters.websocket.authentication import Authenticator
     from rawmedia.adapters.websocket.calls import Handler, WebSocketCallsConfig
     from rawmedia.adapters.websocket.dialect import Dialect
-
-_log = logging.getLogger("rawmedia.server")
+    from rawmedia.streams.clock import Clock
 
 _PATH = re.compile(r"(/([A-Za-z0-9._~-]+|\{[a-z_]+\}))*/?")
 """Of the WebSocket: names of folders, and of parameters in braces."""
@@ -40,6 +37,7 @@ def create_app(
     authenticator: Authenticator,
     config: WebSocketCallsConfig | None = None,
     path: str = "/calls",
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Starlette:
     """An application that has the handler run for each call that is dialled.
 
@@ -53,6 +51,7 @@ def create_app(
         authenticator: Who may dial.
         config: Limits.
         path: Where the WebSocket is. Its names, as in ``/calls/{key}``, are parameters of the call.
+        clock: What all times of the calls are counted on.
 
     Raises:
         ConfigurationError: The path is none.
@@ -68,7 +67,9 @@ def create_app(
     except ImportError as error:
         raise _missing("starlette") from error
 
-    calls = WebSocketCalls(handler, dialect, authenticator=authenticator, config=config)
+    calls = WebSocketCalls(
+        handler, dialect, authenticator=authenticator, config=config, clock=clock
+    )
 
     class Dialled:
         """The WebSocket as plain ASGI: a leg needs no more."""
@@ -124,54 +125,66 @@ async def serve(
         max_message_bytes: Larger messages close their socket.
 
     Raises:
+        ConfigurationError: The port is taken, or not this machine's to listen at.
         MissingDependencyError: uvicorn is not installed.
     """
     try:
-        import uvicorn
+        from rawmedia.adapters.uvicorn_server import DrainingServer
     except ImportError as error:
         raise _missing("uvicorn") from error
-    calls: WebSocketCalls = app.state.calls
-
-    class Server(uvicorn.Server):
-        """Drains first: uvicorn by itself closes every WebSocket at once."""
-
-        draining: asyncio.Task[None] | None = None
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            if self.draining is None and not self.force_exit:
-                loop = asyncio.get_running_loop()
-                self.draining = loop.create_task(self.drain(sig, frame), name="server drains")
-            else:
-                super().handle_exit(sig, frame)
-
-        async def drain(self, sig: int, frame: FrameType | None) -> None:
-            log_event(_log, logging.INFO, "draining", calls=calls.stats.calls)
-            done = await calls.drain(drain_timeout_s)
-            log_event(_log, logging.INFO, "drained", calls=calls.stats.calls, in_time=done)
-            super().handle_exit(sig, frame)
-
-    server = Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            # Below this it writes the URL of each WebSocket, whose query may hold what nobody should read.
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            ws_max_size=max_message_bytes,
-            # Base64 of speech does not get smaller, but costs more than all the rest.
-            ws_per_message_deflate=False,
-        )
+    server = DrainingServer(
+        app,
+        host=host,
+        port=port,
+        max_message_bytes=max_message_bytes,
+        drain_timeout_s=drain_timeout_s,
     )
     await server.serve()
-    if server.draining is not None:
-        await server.draining
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: Starlette,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+) -> AsyncIterator[None]:
+    """Serve an application of `create_app` under uvicorn while the block lasts.
+
+    For a program that does something else as well: signals are its own to answer. The block begins
+    when the server can be dialled; its end hangs up.
+
+    Args:
+        app: What to serve.
+        host: Where to listen; TLS is a proxy's.
+        port: Likewise.
+        max_message_bytes: Larger messages close their socket.
+
+    Raises:
+        ConfigurationError: The port is taken, or not this machine's to listen at.
+        MissingDependencyError: uvicorn is not installed.
+    """
+    try:
+        from rawmedia.adapters.uvicorn_server import CallServer
+    except ImportError as error:
+        raise _missing("uvicorn") from error
+    server = CallServer(app, host=host, port=port, max_message_bytes=max_message_bytes)
+    listening = asyncio.create_task(server.listening.wait(), name="server begins")
+    running = asyncio.create_task(server.serve(), name="server")
+    try:
+        await asyncio.wait({listening, running}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            yield
+    finally:
+        listening.cancel()
+        await server.calls.aclose()
+        server.should_exit = True
+        await running
 
 
 def _missing(package: str) -> MissingDependencyError:
     return MissingDependencyError(package, "a server of calls", "pip install 'rawmedia[server]'")
 
 
-__all__ = ["create_app", "serve"]
+__all__ = ["create_app", "serve", "serving"]

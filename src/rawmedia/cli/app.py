@@ -561,11 +561,20 @@ def _serve(
     from rawmedia.cli.command import report_failure
 
     try:
+        from rawmedia.cli.dial_in import DialIn
         from rawmedia.cli.serve import Service, run_service
 
         code = run_service(
             Service(
-                dialect=dialect.value,
+                dial_in=DialIn(
+                    dialect=dialect.value,
+                    host=host,
+                    port=port,
+                    path=path,
+                    public_url=public_url,
+                    anybody=anybody,
+                    max_message_bytes=max_message_bytes,
+                ),
                 handler=handler.value,
                 engine=engine.value,
                 source_language=source_language,
@@ -575,15 +584,9 @@ def _serve(
                 record=record,
                 transcript=transcript,
                 one_way=one_way,
-                host=host,
-                port=port,
-                path=path,
-                public_url=public_url,
-                anybody=anybody,
                 max_calls=max_calls,
                 max_minutes=max_minutes,
                 max_messages_per_s=max_messages_per_s,
-                max_message_bytes=max_message_bytes,
                 wait_s=wait,
                 when_one_leaves=when_one_leaves.value,
                 drain_s=drain,

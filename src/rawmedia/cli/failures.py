@@ -66,6 +66,8 @@ ADVICE: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
 
 _OPTIONS = {
     "engine": "--engine",
+    "path": "--path",
+    "port": "--port",
     "source language": "--from",
     "source_language": "--from",
     "target language": "--to",

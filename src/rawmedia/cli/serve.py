@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from rawmedia.adapters.asgi import create_app, serve
+from rawmedia.adapters.asgi import serve
 from rawmedia.adapters.call_log import log_event, log_to_stderr
 from rawmedia.adapters.handlers import (
     BridgeHandler,
@@ -19,40 +20,24 @@ from rawmedia.adapters.handlers import (
     EchoHandler,
     RecordHandler,
 )
-from rawmedia.adapters.websocket import (
-    AcsDialect,
-    AcsToken,
-    AnyCaller,
-    TwilioDialect,
-    TwilioSignature,
-    WebSocketCallsConfig,
-    WebSocketLegConfig,
-)
-from rawmedia.adapters.websocket.json_dialect import MAX_MESSAGE_BYTES
+from rawmedia.adapters.websocket import WebSocketCallsConfig, WebSocketLegConfig
+from rawmedia.cli.dial_in import CAPACITY_MS, hush_libraries
 from rawmedia.cli.exits import ExitCode
 from rawmedia.errors import ConfigurationError, UnsupportedLanguageError
 from rawmedia.sessions.mixing.config import Mixing
 from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rawmedia.adapters.call_log import LogFormat
     from rawmedia.adapters.handlers.bridge_config import WhenOneLeaves
-    from rawmedia.adapters.websocket import Authenticator, Dialect
     from rawmedia.adapters.websocket.calls import Handler
+    from rawmedia.cli.dial_in import DialIn
     from rawmedia.cli.services import Services
     from rawmedia.sessions.mixing.config import MixMode
 
-DialectName = Literal["acs", "twilio"]
 HandlerName = Literal["bridge", "captions", "record", "echo"]
-
-ACS_AUDIENCE = "ACS_AUDIENCE"
-TWILIO_AUTH_TOKEN = "TWILIO_AUTH_TOKEN"  # noqa: S105 - the name of a variable
-
-# An engine may take seconds to start; what is said meanwhile waits for it.
-_CAPACITY_MS = 10_000.0
 
 _T = TypeVar("_T")
 _log = logging.getLogger("rawmedia.server")
@@ -62,7 +47,7 @@ _log = logging.getLogger("rawmedia.server")
 class Service:
     """What was asked for."""
 
-    dialect: DialectName
+    dial_in: DialIn
     handler: HandlerName = "bridge"
     engine: str = "auto"
     source_language: str | None = None
@@ -72,15 +57,9 @@ class Service:
     record: bool = False
     transcript: bool = False
     one_way: bool = False
-    host: str = "127.0.0.1"
-    port: int = 8000
-    path: str = "/calls"
-    public_url: str | None = None
-    anybody: bool = False
     max_calls: int = 200
     max_minutes: float | None = None
     max_messages_per_s: float = 500.0
-    max_message_bytes: int = MAX_MESSAGE_BYTES
     wait_s: float = 120.0
     when_one_leaves: WhenOneLeaves = "end"
     drain_s: float | None = 300.0
@@ -95,85 +74,43 @@ def run_service(service: Service, services: Services) -> ExitCode:
         RawMediaError: It could not be started; says what to set.
     """
     log_to_stderr(service.log_format, level=logging.DEBUG if service.debug else logging.INFO)
-    # What a library says of each message is too much, and may hold what was said.
-    for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    authenticator = authenticator_of(service, os.environ)
-    app = create_app(
+    hush_libraries()
+    dial_in = service.dial_in
+    authenticator = dial_in.authenticator(os.environ)
+    app = dial_in.application(
         handler_of(service, services),
-        dialect_of(service),
-        authenticator=authenticator,
-        config=WebSocketCallsConfig(
+        authenticator,
+        WebSocketCallsConfig(
             max_calls=service.max_calls,
             max_duration_s=None if service.max_minutes is None else service.max_minutes * 60,
             leg=WebSocketLegConfig(
-                max_messages_per_s=service.max_messages_per_s, capacity_ms=_CAPACITY_MS
+                max_messages_per_s=service.max_messages_per_s, capacity_ms=CAPACITY_MS
             ),
         ),
-        path=service.path,
     )
-    if service.anybody:
-        log_event(_log, logging.WARNING, "anybody_may_dial", host=service.host)
+    if dial_in.anybody:
+        log_event(_log, logging.WARNING, "anybody_may_dial", host=dial_in.host)
     log_event(
         _log,
         logging.INFO,
         "serving",
-        dialect=service.dialect,
+        dialect=dial_in.dialect,
         handler=service.handler,
-        url=f"ws://{service.host}:{service.port}{service.path}",
+        url=dial_in.url,
     )
-    try:
+    # uvicorn tells Ctrl-C again, when all is done.
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(
             serve(
                 app,
-                host=service.host,
-                port=service.port,
+                host=dial_in.host,
+                port=dial_in.port,
                 drain_timeout_s=service.drain_s,
-                max_message_bytes=service.max_message_bytes,
+                max_message_bytes=dial_in.max_message_bytes,
             )
         )
-    except SystemExit as stopped:  # uvicorn's way of saying that the port is taken
-        if stopped.code:
-            where = f"{service.host}:{service.port}"
-            raise ConfigurationError("--port", f"{where} can't be listened at") from None
-    except KeyboardInterrupt:
-        pass  # uvicorn tells it again, when all is done
     log_event(_log, logging.INFO, "stopped")
     return ExitCode.OK
-
-
-def dialect_of(service: Service) -> Callable[[], Dialect]:
-    """The dialect of each socket."""
-    kind = {"acs": AcsDialect, "twilio": TwilioDialect}[service.dialect]
-    return lambda: kind(max_message_bytes=service.max_message_bytes)
-
-
-def authenticator_of(service: Service, environ: Mapping[str, str]) -> Authenticator:
-    """Who may dial: by default the platform alone.
-
-    Raises:
-        ConfigurationError: The environment does not say how to know it.
-        MissingDependencyError: PyJWT is not installed.
-    """
-    if service.anybody:
-        return AnyCaller()
-    if service.dialect == "acs":
-        audience = environ.get(ACS_AUDIENCE)
-        if not audience:
-            raise ConfigurationError(
-                ACS_AUDIENCE,
-                "is not set; it is the immutable resource id of the Communication Services resource, "
-                "by which its tokens are known. Only for trying out: --insecure-no-auth",
-            )
-        return AcsToken(audience)
-    token = environ.get(TWILIO_AUTH_TOKEN)
-    if not token:
-        raise ConfigurationError(
-            TWILIO_AUTH_TOKEN,
-            "is not set; the account's token signs what Twilio dials. Only for trying out: "
-            "--insecure-no-auth",
-        )
-    return TwilioSignature(token, public_url=service.public_url)
 
 
 def handler_of(service: Service, services: Services) -> Handler:
@@ -221,4 +158,4 @@ def _needed(value: _T | None, option: str) -> _T:
     return value
 
 
-__all__ = ["DialectName", "HandlerName", "Service", "run_service"]
+__all__ = ["HandlerName", "Service", "run_service"]
