@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +28,7 @@ from rawmedia.adapters.websocket import (
 from rawmedia.errors import ConfigurationError
 from rawmedia.testing import AcsMessages, FakeAcs, FakeTwilio, TwilioMessages, speech_like, tone
 from rawmedia.testing.platform_messages import SaidAudio
+from server_process import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -244,48 +241,15 @@ def test_several_platforms_share_a_program() -> None:
     asyncio.run(main())
 
 
-class Process:
-    """A server in a process of its own."""
-
-    def __init__(self, drain_timeout_s: float) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}/calls"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(self.port), str(drain_timeout_s)]
-        )
-
-    def __enter__(self) -> Process:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def status(self, path: str) -> int | None:
-        """None while nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as response:
-                code: int = response.status
-                return code
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-        except OSError:
-            return None
-
-    async def answers(self, path: str, status: int) -> None:
-        """Wait for it."""
-        async with asyncio.timeout(30):
-            while await asyncio.to_thread(self.status, path) != status:  # noqa: ASYNC110 - it is another process
-                await asyncio.sleep(0.05)
+def process(drain_timeout_s: float) -> ServerProcess:
+    port = free_port()
+    return ServerProcess(port, [sys.executable, "-c", SERVER, str(port), str(drain_timeout_s)])
 
 
 def test_on_sigterm_calls_go_on_and_new_ones_are_refused() -> None:
     """A deployment must not cut anybody off."""
 
-    async def main(server: Process) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         fake = FakeAcs(speech_like(60_000, seed=1))
         dialling = asyncio.create_task(fake.dial(server.url, fake.headers))
@@ -306,26 +270,26 @@ def test_on_sigterm_calls_go_on_and_new_ones_are_refused() -> None:
         assert abs(fake.heard().samples[before:]).max() > 100
         fake.hang_up()
         await dialling
-        await asyncio.to_thread(server.process.wait, 30)
+        await server.ended()
         assert not fake.complaints
 
-    with Process(drain_timeout_s=60) as server:
+    with process(drain_timeout_s=60) as server:
         asyncio.run(main(server))
 
 
 def test_a_drain_ends_when_its_time_is_over() -> None:
     """An orchestrator would kill it a little later."""
 
-    async def main(server: Process) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         fake = FakeAcs(speech_like(60_000, seed=1))
         dialling = asyncio.create_task(fake.dial(server.url, fake.headers))
         await asyncio.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(dialling, 30)
-        await asyncio.to_thread(server.process.wait, 30)
+        await server.ended()
 
-    with Process(drain_timeout_s=0.2) as server:
+    with process(drain_timeout_s=0.2) as server:
         asyncio.run(main(server))
 
 
@@ -333,9 +297,7 @@ def test_a_server_lives_as_long_as_its_block_and_leaves_signals_alone() -> None:
     """For a program that does something else as well; the block begins when it can be dialled."""
 
     async def main() -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
+        port = free_port()
         before = signal.getsignal(signal.SIGINT)
         fake = FakeAcs(speech_like(60_000, seed=1))
         server = app(AnyCaller())

@@ -4,99 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import soundfile
-from command_line import Ran
-from typer.testing import CliRunner
+from live_kit import MINE_HZ, THEIRS_HZ, VOICE_HZ, live
 
 from rawmedia.audio.format import SPEECH
 from rawmedia.captions.report import CallReport
-from rawmedia.cli.app import app
 from rawmedia.cli.live_call import HELP
-from rawmedia.cli.services import Services
-from rawmedia.testing import (
-    FakeSoundCard,
-    ScriptedTranslator,
-    ScriptedUtterance,
-    VirtualClock,
-    speech_like,
-    tone,
-)
+from rawmedia.testing import speech_like
 from rawmedia.translators.translator import TranslatorCapabilities
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
-
-    from rawmedia.audio.frame import AudioFrame
-
-LANGUAGES = ("--me", "fr-FR", "--call", "en-US")
-MINE_HZ, THEIRS_HZ, VOICE_HZ = 300, 500, 900
-
-
-def utterance(at_ms: float) -> ScriptedUtterance:
-    return ScriptedUtterance(
-        source_text=f"said at {at_ms:g}",
-        start_ms=at_ms,
-        end_ms=at_ms + 800,
-        translations={"fr-FR": "en français", "en-US": "in English"},
-        audio=tone(600, hz=VOICE_HZ, format=SPEECH),
-        revisions=["said"],
-    )
-
-
-@dataclass
-class Desk:
-    """What happened at a command that was run."""
-
-    ran: Ran
-    cards: dict[str, FakeSoundCard] = field(default_factory=dict)
-
-    def strength(self, card: str, hz: float, from_s: float = 0, to_s: float = 1e9) -> float:
-        """How much of a tone came out of a loudspeaker in a time."""
-        heard = self.cards[card].heard()
-        rate = heard.format.sample_rate
-        part = heard.samples[round(from_s * rate) : round(min(to_s, 1e4) * rate), 0].astype(float)
-        turns = np.exp(-2j * np.pi * hz * np.arange(len(part)) / rate)
-        return float(abs(part @ turns) / max(1, len(part)))
-
-
-def live(
-    *options: str,
-    keys: Sequence[tuple[float, str]] = (),
-    hears: dict[str, AudioFrame] | None = None,
-    capabilities: TranslatorCapabilities | None = None,
-) -> Desk:
-    """Run the command; without `q` among the keys it is quit after twenty seconds."""
-    clock = VirtualClock()
-    cards: dict[str, FakeSoundCard] = {}
-    sounds = hears or {"me": tone(60_000, hz=MINE_HZ), "call": tone(60_000, hz=THEIRS_HZ)}
-
-    def sound(name: str) -> FakeSoundCard:
-        cards[name] = FakeSoundCard(clock, hears=sounds.get(name))
-        return cards[name]
-
-    async def typed() -> AsyncIterator[str]:
-        for at_s, line in [*keys, (20.0, "q")]:
-            await clock.sleep_until(at_s)
-            yield f"{line}\n"
-
-    engine = ScriptedTranslator(
-        [utterance(at_ms) for at_ms in range(1_000, 60_000, 2_000)],
-        clock=clock,
-        speech_format=SPEECH,
-        capabilities=capabilities,
-    )
-    services = Services(lambda _name: engine, clock=clock, run=clock.run, sound=sound, keys=typed)
-    result = CliRunner().invoke(app, ["live", *LANGUAGES, *options], obj=services)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Desk(Ran(result.exit_code, result.stdout, result.stderr), cards)
-
 
 CABLE = ("--call-input", "fake microphone", "--call-output", "fake loudspeaker")
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +23,7 @@ from rawmedia.cli.services import Services
 from rawmedia.errors import ConfigurationError, MissingDependencyError
 from rawmedia.testing import FakeAcs, FakeTwilio, speech_like
 from rawmedia.testing.translators import ScriptedTranslator
+from server_process import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,62 +32,16 @@ ACS = DialIn(dialect="acs")
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-class Served:
-    """The command at work, and what it logs."""
+def served(*options: str, environ: dict[str, str] | None = None) -> ServerProcess:
+    """The command at work; its log is its standard error."""
+    port = free_port()
+    command = [*SCRIPTED_RAWMEDIA, "serve", "--port", str(port), "--log-format", "json", *options]
+    return ServerProcess(port, command, environ)
 
-    def __init__(self, *options: str, environ: dict[str, str] | None = None) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.url = f"ws://127.0.0.1:{self.port}/calls"
-        self.process = subprocess.Popen(
-            [
-                *SCRIPTED_RAWMEDIA,
-                "serve",
-                "--port",
-                str(self.port),
-                "--log-format",
-                "json",
-                *options,
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(environ or {})},
-        )
-        self.log = ""
 
-    def __enter__(self) -> Served:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
-
-    def status(self, path: str) -> int | None:
-        """None while nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as response:
-                code: int = response.status
-                return code
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code
-        except OSError:
-            return None
-
-    async def answers(self, path: str, status: int) -> None:
-        """Wait for it."""
-        async with asyncio.timeout(30):
-            while await asyncio.to_thread(self.status, path) != status:  # noqa: ASYNC110 - it is another process
-                await asyncio.sleep(0.05)
-
-    async def stop(self) -> list[dict[str, Any]]:
-        """Ask it to end, and give its log, of which every line must be an object."""
-        self.process.send_signal(signal.SIGTERM)
-        _, self.log = await asyncio.to_thread(self.process.communicate, None, 30)
-        return [json.loads(line) for line in self.log.splitlines()]
+def log_of(server: ServerProcess) -> list[dict[str, Any]]:
+    """What it logged; every line must be an object."""
+    return [json.loads(line) for line in server.stderr.splitlines()]
 
 
 def events(log: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
@@ -99,7 +51,7 @@ def events(log: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 def test_an_echo_is_heard_by_who_dials_and_logged() -> None:
     """The first thing that anybody tries with a platform."""
 
-    async def main(server: Served) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         fake = FakeAcs(speech_like(60_000, seed=1), call_id="call-7")
         dialling = asyncio.create_task(fake.dial(server.url + "?sig=secret-query", fake.headers))
@@ -107,24 +59,25 @@ def test_an_echo_is_heard_by_who_dials_and_logged() -> None:
         assert abs(fake.heard().samples).max() > 1_000
         fake.hang_up()
         await dialling
-        log = await server.stop()
+        await server.stop()
+        log = log_of(server)
         assert not fake.complaints
         assert events(log, "anybody_may_dial")
         assert events(log, "serving")[0]["url"] == server.url
         (ended,) = events(log, "call_ended")
         assert (ended["call"], ended["outcome"]) == ("call-7", "over")
         assert ended["heard_ms"] > 500
-        assert "secret-query" not in server.log
+        assert "secret-query" not in server.stderr
 
     options = ("--dialect", "acs", "--handler", "echo", "--insecure-no-auth")
-    with Served(*options) as server:
+    with served(*options) as server:
         asyncio.run(main(server))
 
 
 def test_twilio_is_known_by_its_signature_and_nobody_else_gets_in() -> None:
     """By default; what was wrong is in the log, and no secret."""
 
-    async def main(server: Served) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         stranger = FakeTwilio()
         forged = FakeTwilio.headers(server.url, "another token")
@@ -137,21 +90,22 @@ def test_twilio_is_known_by_its_signature_and_nobody_else_gets_in() -> None:
         assert abs(fake.heard().samples).max() > 1_000
         fake.hang_up()
         await dialling
-        log = await server.stop()
+        await server.stop()
+        log = log_of(server)
         (refused,) = events(log, "caller_refused")
         assert refused["reason"] == "wrong signature"
         for secret in (TOKEN, *headers.values(), *forged.values()):
-            assert secret not in server.log
+            assert secret not in server.stderr
 
     options = ("--dialect", "twilio", "--handler", "echo")
-    with Served(*options, environ={"TWILIO_AUTH_TOKEN": TOKEN}) as server:
+    with served(*options, environ={"TWILIO_AUTH_TOKEN": TOKEN}) as server:
         asyncio.run(main(server))
 
 
 def test_two_calls_are_bridged_and_drained_on_sigterm(tmp_path: Path) -> None:
     """A deployment cuts nobody off, refuses who comes, and ends when they have hung up."""
 
-    async def main(server: Served) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         ana = FakeAcs(speech_like(60_000, seed=1), call_id="ana")
         bob = FakeAcs(speech_like(60_000, seed=2), call_id="bob")
@@ -167,15 +121,15 @@ def test_two_calls_are_bridged_and_drained_on_sigterm(tmp_path: Path) -> None:
         assert abs(bob.heard().samples[before:]).max() > 1_000
         ana.hang_up()
         await asyncio.wait_for(asyncio.gather(*dialling), 10)
-        _, server.log = await asyncio.to_thread(server.process.communicate, None, 30)
-        log = [json.loads(line) for line in server.log.splitlines()]
+        await server.ended()
+        log = log_of(server)
         (ended,) = events(log, "bridge_ended")
         assert ended["utterances_a_to_b"] >= 1
-        assert "sentence" not in server.log
-        assert "frase" not in server.log
+        assert "sentence" not in server.stderr
+        assert "frase" not in server.stderr
 
     options = ("--dialect", "acs", "--from", "en-US", "--to", "es", "--insecure-no-auth")
-    with Served(*options, "--folder", str(tmp_path), "--record") as server:
+    with served(*options, "--folder", str(tmp_path), "--record") as server:
         asyncio.run(main(server))
     assert "frase" in (tmp_path / "k" / "en-US-es.vtt").read_text()
     assert (tmp_path / "k" / "audio" / "recording.json").exists()
@@ -184,7 +138,7 @@ def test_two_calls_are_bridged_and_drained_on_sigterm(tmp_path: Path) -> None:
 def test_who_is_left_of_a_bridge_waits_and_the_drain_has_its_time(tmp_path: Path) -> None:
     """Keys in the path, a transcript, and a call that would wait for longer than the server may."""
 
-    async def main(server: Served) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         calls = {
             "en-US": FakeAcs(speech_like(60_000, seed=1), call_id="ana"),
@@ -199,7 +153,8 @@ def test_who_is_left_of_a_bridge_waits_and_the_drain_has_its_time(tmp_path: Path
         await asyncio.wait_for(dialling["en-US"], 10)
         await asyncio.sleep(1)
         assert not dialling["es"].done()
-        log = await server.stop()
+        await server.stop()
+        log = log_of(server)
         await asyncio.wait_for(dialling["es"], 10)
         assert [line["call"] for line in events(log, "call_waits")][1:] == ["bob"]
         (drained,) = events(log, "drained")
@@ -209,7 +164,7 @@ def test_who_is_left_of_a_bridge_waits_and_the_drain_has_its_time(tmp_path: Path
 
     options = ("--dialect", "acs", "--from", "en-US", "--to", "es", "--insecure-no-auth")
     more = ("--path", "/calls/{key}/{language}", "--when-one-leaves", "wait", "--drain", "0.5")
-    with Served(*options, *more, "--folder", str(tmp_path), "--transcript") as server:
+    with served(*options, *more, "--folder", str(tmp_path), "--transcript") as server:
         asyncio.run(main(server))
     entries = read_transcript(tmp_path / "k" / "transcript.jsonl")
     assert {entry.speaker for entry in entries} == {"ana", "bob"}
@@ -218,20 +173,21 @@ def test_who_is_left_of_a_bridge_waits_and_the_drain_has_its_time(tmp_path: Path
 def test_a_token_that_is_no_good_is_refused_and_not_logged() -> None:
     """Nor is the audience, or the URL."""
 
-    async def main(server: Served) -> None:
+    async def main(server: ServerProcess) -> None:
         await server.answers("/ready", 200)
         for token in ("secret-nonsense", "a.secret.b"):
             fake = FakeAcs()
             headers = {**fake.headers, "Authorization": f"Bearer {token}"}
             with pytest.raises(SocketClosedError):
                 await fake.dial(server.url + "?key=k&sig=secret-query", headers)
-        log = await server.stop()
+        await server.stop()
+        log = log_of(server)
         assert [line["reason"] for line in events(log, "caller_refused")] == ["malformed"] * 2
         assert not events(log, "anybody_may_dial")
-        assert "secret" not in server.log
+        assert "secret" not in server.stderr
 
     options = ("--dialect", "acs", "--handler", "echo")
-    with Served(*options, environ={"ACS_AUDIENCE": "secret-audience"}) as server:
+    with served(*options, environ={"ACS_AUDIENCE": "secret-audience"}) as server:
         asyncio.run(main(server))
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("rawmedia.server")
 
-_CLOSING_S = 5
-"""How long far ends may take to answer that their sockets are closed."""
-
 
 class CallServer(uvicorn.Server):
     """Serves an application of `create_app`, and leaves signals to the program.
@@ -51,7 +48,6 @@ class CallServer(uvicorn.Server):
                 ws_max_size=max_message_bytes,
                 # Base64 of speech does not get smaller, but costs more than all the rest.
                 ws_per_message_deflate=False,
-                timeout_graceful_shutdown=_CLOSING_S,
             )
         )
         self.calls: WebSocketCalls = app.state.calls

@@ -117,6 +117,28 @@ _DebugOption = Annotated[
         "--debug", envvar="RAWMEDIA_DEBUG", help="Show where in the program an error came up."
     ),
 ]
+_HostOption = Annotated[str, typer.Option(help="Where to listen for who dials; TLS is a proxy's.")]
+_PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Likewise.")]
+_PathOption = Annotated[
+    str,
+    typer.Option(
+        help="Where the WebSocket is; /calls/{key}/{language} has in the path what is in the query else."
+    ),
+]
+_PublicUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The URL that Twilio was given, where a proxy changes it.", show_default=False
+    ),
+]
+_AnybodyOption = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-no-auth",
+        help="Let everybody dial: to try it out. Otherwise ACS's tokens are checked (ACS_AUDIENCE "
+        "is the resource's immutable id) or Twilio's signatures (TWILIO_AUTH_TOKEN).",
+    ),
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -406,12 +428,29 @@ def _live(
     into_call: Annotated[
         Path | None, typer.Option(help="With --call-file: what the call would hear: .wav, ...")
     ] = None,
+    dialect: Annotated[
+        Platform | None,
+        typer.Option(
+            help="Who dials the call: Azure Communication Services, or Twilio.", show_default=False
+        ),
+    ] = None,
+    host: _HostOption = "127.0.0.1",
+    port: _PortOption = 8000,
+    path: _PathOption = "/calls",
+    public_url: _PublicUrlOption = None,
+    anybody: _AnybodyOption = False,
+    wait: Annotated[
+        float, typer.Option(min=1, help="Seconds that the call is waited for until it is dialled.")
+    ] = 300.0,
     folder: Annotated[
         Path | None, typer.Option(help="Where captions and a report go.", show_default=False)
     ] = None,
     debug: _DebugOption = False,
 ) -> None:
     """Interpret between whoever sits here and a call: listen in, broadcast, or both, with live captions.
+
+    The call is two devices (--call-input, --call-output), a recording (--call-file), or dialled by a
+    platform (--dialect), which is told ws://HOST:PORT/calls.
 
     `rawmedia devices` lists microphones, loudspeakers and virtual cables. While it runs type l or
     b and Enter to switch listening or broadcasting on and off, m to mute yourself, i for
@@ -420,8 +459,21 @@ def _live(
     from rawmedia.cli.command import report_failure, run_live
 
     try:
+        from rawmedia.cli.dial_in import DialIn
         from rawmedia.cli.live_call import LiveCall
 
+        dial_in = None
+        if dialect is not None:
+            dial_in = DialIn(
+                dialect=dialect.value,
+                host=host,
+                port=port,
+                path=path,
+                public_url=public_url,
+                anybody=anybody,
+            )
+        else:
+            _refuse_without_dialect(context)
         code = run_live(
             LiveCall(
                 my_language=my_language,
@@ -437,6 +489,8 @@ def _live(
                 call_output=call_output,
                 call_file=call_file,
                 into_call=into_call,
+                dial_in=dial_in,
+                wait_s=wait,
                 folder=folder,
             ),
             _services(context),
@@ -499,28 +553,11 @@ def _serve(
             help="Pass the original on in a direction that the engine can't serve.",
         ),
     ] = False,
-    host: Annotated[str, typer.Option(help="Where to listen; TLS is a proxy's.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Likewise.")] = 8000,
-    path: Annotated[
-        str,
-        typer.Option(
-            help="Where the WebSocket is; /calls/{key}/{language} has in the path what is in the query else."
-        ),
-    ] = "/calls",
-    public_url: Annotated[
-        str | None,
-        typer.Option(
-            help="The URL that Twilio was given, where a proxy changes it.", show_default=False
-        ),
-    ] = None,
-    anybody: Annotated[
-        bool,
-        typer.Option(
-            "--insecure-no-auth",
-            help="Let everybody dial: to try it out. Otherwise ACS's tokens are checked (ACS_AUDIENCE "
-            "is the resource's immutable id) or Twilio's signatures (TWILIO_AUTH_TOKEN).",
-        ),
-    ] = False,
+    host: _HostOption = "127.0.0.1",
+    port: _PortOption = 8000,
+    path: _PathOption = "/calls",
+    public_url: _PublicUrlOption = None,
+    anybody: _AnybodyOption = False,
     max_calls: Annotated[
         int, typer.Option(min=1, help="How many calls at once; more are told to try later.")
     ] = 200,
@@ -598,6 +635,25 @@ def _serve(
     except Exception as error:
         raise typer.Exit(report_failure(error, debug=debug)) from error
     raise typer.Exit(code)
+
+
+def _refuse_without_dialect(context: typer.Context) -> None:
+    """Refuse options of a call that is dialled where none is.
+
+    Raises:
+        ConfigurationError: Says which.
+    """
+    from rawmedia.errors import ConfigurationError
+
+    options = {"anybody": "--insecure-no-auth", "public_url": "--public-url"}
+    options |= {name: f"--{name}" for name in ("host", "port", "path", "wait")}
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise ConfigurationError(
+                option,
+                "is of a call that is dialled; say who dials with --dialect, or leave it out",
+            )
 
 
 def _services(context: typer.Context) -> Services:

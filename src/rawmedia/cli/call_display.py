@@ -44,7 +44,7 @@ class CallDisplay:
         """Tell what goes on before the call; not to programs."""
 
     def begin(self, text: str) -> None:
-        """The call goes on from now on; what can be typed."""
+        """What can be typed from now on."""
 
     def say(self, text: str) -> None:
         """Tell the person who typed something, on the standard error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -13,6 +14,8 @@ from rawmedia.cli.failures import explain
 from rawmedia.cli.translate import Outcome, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rawmedia.captions.report import CallReport
     from rawmedia.cli.call_display import CallDisplay
     from rawmedia.cli.job import Job
@@ -46,17 +49,40 @@ def run_live(asked: LiveCall, services: Services, *, debug: bool) -> ExitCode:
     """
     from rawmedia.cli.live_call import StoppedError, live
 
-    if debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-    with _call_display() as display:
+    with _call_display() as display, _log_to(display, debug=debug):
         try:
-            report: CallReport = services.run(live(asked, services, display))
+            report: CallReport | None = services.run(live(asked, services, display))
         except StoppedError as stopped:
             _complain(f"{stopped.wish}; what was captioned is kept")
             return stopped.exit_code
+    if report is None:
+        _complain("stopped before there was a call")
+        return ExitCode.OK
     said = {name: each.totals.utterances for name, each in report.directions.items()}
     _complain(f"the call is over: {said['a_to_b']} utterances of mine, {said['b_to_a']} of theirs")
     return ExitCode.OK
+
+
+@contextlib.contextmanager
+def _log_to(display: CallDisplay, *, debug: bool) -> Iterator[None]:
+    """Have what is logged meanwhile told among the captions: warnings, or all that programmers want."""
+    from rawmedia.cli.dial_in import hush_libraries
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            display.say(self.format(record))
+
+    hush_libraries()
+    root, teller = logging.getLogger(), Teller()
+    teller.setFormatter(logging.Formatter("%(name)s: %(message)s" if debug else "%(message)s"))
+    before = root.level
+    root.addHandler(teller)
+    root.setLevel(logging.INFO if debug else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(teller)
 
 
 def report_failure(error: BaseException, *, debug: bool) -> ExitCode:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from rawmedia.adapters.soundcard.errors import SoundDeviceError, SoundSystemError
+from rawmedia.cli.errors import NobodyDialledError
 from rawmedia.cli.exits import ExitCode
 from rawmedia.cli.printable import printable
 from rawmedia.errors import (
@@ -44,6 +45,10 @@ _SOUND = (
     "The sound card is at fault. Check that it is plugged in and that no other program has it; "
     "`rawmedia devices` lists what there is."
 )
+_DIAL = (
+    "Nothing was lost. Check that the platform dials this address, through a tunnel or a proxy where it "
+    "comes from outside; --wait gives it more time."
+)
 _MEMORY = "The machine is at fault. Close other programs and try again."
 _BUG = "This is a fault of rawmedia. Please report it, with what --debug prints."
 
@@ -61,6 +66,7 @@ ADVICE: tuple[tuple[type[BaseException], ExitCode, str], ...] = (
     (TranslatorError, ExitCode.FAILED, _ENGINE),
     (SoundDeviceError, ExitCode.FAILED, _SOUND),
     (SoundSystemError, ExitCode.FAILED, _SOUND),
+    (NobodyDialledError, ExitCode.FAILED, _DIAL),
 )
 """What to exit with and what to say, by class; the first that fits counts."""
 

@@ -13,11 +13,13 @@ from rawmedia.adapters.file_leg import FileLeg
 from rawmedia.adapters.handlers.nobody import NOBODY
 from rawmedia.adapters.soundcard import SoundCardConfig, SoundCardLeg
 from rawmedia.captions.opening import open_captions
+from rawmedia.cli.dialled_call import DialledCall
 from rawmedia.cli.exits import ExitCode
 from rawmedia.cli.stopping import StopWish, stop_on_signals
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.bridge import Bridge, DirectionSetup
 from rawmedia.sessions.mixing.config import Mixing
+from rawmedia.streams.tasks import joined_tasks
 from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:
@@ -26,14 +28,17 @@ if TYPE_CHECKING:
 
     from rawmedia.captions.report import CallReport
     from rawmedia.cli.call_display import CallDisplay
+    from rawmedia.cli.dial_in import DialIn
     from rawmedia.cli.services import Services
     from rawmedia.sessions.direction import Direction
     from rawmedia.sessions.mixing.config import MixMode
+    from rawmedia.streams.inbound import InboundAudioStream
     from rawmedia.streams.leg import CallLeg
     from rawmedia.translators.translator import Translator
 
 Way = Literal["listen", "broadcast"]
 HELP = "l: listening on or off, b: broadcasting on or off, m: mute me, i: be silent now, q: quit"
+HELP_BEFORE = "q: quit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ class LiveCall:
     call_output: str | None = None
     call_file: Path | None = None
     into_call: Path | None = None
+    dial_in: DialIn | None = None
+    wait_s: float = 300.0
     folder: Path | None = None
 
     def check(self) -> None:
@@ -62,23 +69,38 @@ class LiveCall:
             ConfigurationError: Says which option.
         """
         devices = self.call_input is not None or self.call_output is not None
-        if devices == (self.call_file is not None):
+        ways = {
+            "--call-input and --call-output": devices,
+            "--call-file": self.call_file is not None,
+            "--dialect": self.dial_in is not None,
+        }
+        given = [way for way, there in ways.items() if there]
+        if not given:
             raise ConfigurationError(
-                "--call-input and --call-output, or --call-file",
+                "--call-input and --call-output, --call-file, or --dialect",
                 "say where the call is: devices that a meeting program plays to and records from, "
-                "or a recording to try it with",
+                "a recording to try it with, or the platform that dials it",
+            )
+        if len(given) > 1:
+            raise ConfigurationError(
+                ", ".join(given), "the call is in one place; leave out all but one"
             )
         if devices and (self.call_input is None or self.call_output is None):
             raise ConfigurationError("--call-input and --call-output", "a call has both")
+        if self.into_call is not None and self.call_file is None:
+            raise ConfigurationError("--into-call", "goes with --call-file alone; leave it out")
         if self.my_language.casefold() == self.call_language.casefold():
             raise ConfigurationError("--me and --call", "two different languages")
 
 
-async def live(asked: LiveCall, services: Services, display: CallDisplay) -> CallReport:
+async def live(asked: LiveCall, services: Services, display: CallDisplay) -> CallReport | None:
     """Interpret until the call or the person here is gone, `q` is typed, or a signal comes.
 
+    Returns:
+        The report; None where `q` was typed before there was a call.
+
     Raises:
-        RawMediaError: It could not be started, or the sound card or the call broke.
+        RawMediaError: It could not be started, nobody dialled, or the sound card or the call broke.
     """
     asked.check()
     translator = services.choose_translator(asked.engine)
@@ -93,7 +115,7 @@ async def live(asked: LiveCall, services: Services, display: CallDisplay) -> Cal
     return _outcome(session, wish)
 
 
-def _outcome(session: asyncio.Task[CallReport], wish: StopWish) -> CallReport:
+def _outcome(session: asyncio.Task[CallReport | None], wish: StopWish) -> CallReport | None:
     if session.cancelled():
         raise StoppedError(wish)
     return session.result()
@@ -131,6 +153,8 @@ class _Live:
         if not any(self._can.values()):
             # Says which of the two it is that it lacks.
             translator.capabilities.check(_request(asked.call_language, asked.my_language))
+        self._call = self._open_call()
+        self._bridge: Bridge | None = None
 
     def _serves(self, source: str, target: str) -> bool:
         try:
@@ -139,7 +163,22 @@ class _Live:
             return False
         return True
 
-    async def run(self) -> CallReport:
+    async def run(self) -> CallReport | None:
+        keys = asyncio.create_task(self._follow_keys(), name="keys")
+        interpreting = asyncio.create_task(self._interpret(), name="interpreting")
+        try:
+            await asyncio.wait({interpreting, keys}, return_when=asyncio.FIRST_COMPLETED)
+            if not interpreting.done():
+                keys.result()
+        finally:
+            for task in (keys, interpreting):
+                task.cancel()
+            await asyncio.wait({keys, interpreting})
+            if not interpreting.cancelled():
+                interpreting.result()  # raises what it failed with, even as it was stopped
+        return None if self._bridge is None else self._bridge.report()
+
+    async def _interpret(self) -> None:
         asked, display = self._asked, self._display
         async with contextlib.AsyncExitStack() as opened:
             files = opened.enter_context(contextlib.ExitStack())
@@ -147,9 +186,13 @@ class _Live:
             desk = await opened.enter_async_context(
                 self._card("me", asked.input_device, asked.output_device, asked.my_language)
             )
-            display.status("opening the call")
-            call = await opened.enter_async_context(self._call())
-            bridge = Bridge(
+            display.begin(HELP_BEFORE)
+            async with joined_tasks() as meanwhile:
+                # What is said here before there is a call is nobody's to hear.
+                unheard = meanwhile.create_task(_let_go(desk.inbound), name="nobody hears")
+                call = await opened.enter_async_context(self._call)
+                unheard.cancel()
+            bridge = self._bridge = Bridge(
                 desk,
                 call,
                 a_to_b=self._setup("broadcast", asked.my_language, asked.call_language, files),
@@ -161,18 +204,9 @@ class _Live:
                 if not self._can[way]:
                     display.say(f"the engine can't {way}: that direction is passed on as it is")
             display.begin(HELP)
-            keys = asyncio.create_task(self._follow_keys(bridge), name="keys")
-            running = asyncio.create_task(bridge.run(), name="bridge")
             try:
-                await asyncio.wait({running, keys}, return_when=asyncio.FIRST_COMPLETED)
-                if running.done():
-                    return running.result()
-                keys.result()
-                return bridge.report()
+                await bridge.run()
             finally:
-                for task in (keys, running):
-                    task.cancel()
-                await asyncio.wait({keys, running})
                 if asked.folder is not None:
                     bridge.report().write(asked.folder / "report.json")
 
@@ -191,7 +225,7 @@ class _Live:
             clock=self._services.clock,
         )
 
-    def _call(self) -> contextlib.AbstractAsyncContextManager[CallLeg]:
+    def _open_call(self) -> contextlib.AbstractAsyncContextManager[CallLeg]:
         asked = self._asked
         if asked.call_file is not None:
             return FileLeg(
@@ -202,6 +236,14 @@ class _Live:
                 language=asked.call_language,
                 clock=self._services.clock,
             )
+        if asked.dial_in is not None:
+            return DialledCall(
+                asked.dial_in,
+                language=asked.call_language,
+                wait_s=asked.wait_s,
+                services=self._services,
+                tell=self._display.say,
+            ).meet()
         return self._card("call", asked.call_input, asked.call_output, asked.call_language)
 
     def _setup(
@@ -221,27 +263,33 @@ class _Live:
             echo_guard=asked.echo_guard and way == "broadcast",
         )
 
-    async def _follow_keys(self, bridge: Bridge) -> None:
+    async def _follow_keys(self) -> None:
         """Do what is typed; returns at `q`, and never where nobody can type."""
-        display = self._display
-        ways: dict[Way, Direction] = {"broadcast": bridge.a_to_b, "listen": bridge.b_to_a}
         async for line in self._services.keys():
-            match line.strip().casefold():
-                case "q":
-                    return
-                case "l":
-                    await self._switch(ways["listen"], "listen")
-                case "b":
-                    await self._switch(ways["broadcast"], "broadcast")
-                case "m":
-                    ways["broadcast"].mute(on=not ways["broadcast"].muted)
-                    display.say("you are muted" if ways["broadcast"].muted else "you are heard")
-                case "i":
-                    dropped_ms = sum([await each.interrupt() for each in ways.values()])
-                    display.say(f"silent; {dropped_ms / 1000:.1f} s were not heard")
-                case _:
-                    display.say(HELP)
+            typed = line.strip().casefold()
+            if typed == "q":
+                return
+            if self._bridge is None:
+                self._display.say(f"there is no call yet; {HELP_BEFORE}")
+            else:
+                await self._follow(typed, self._bridge)
         await asyncio.get_running_loop().create_future()
+
+    async def _follow(self, typed: str, bridge: Bridge) -> None:
+        display, listen, broadcast = self._display, bridge.b_to_a, bridge.a_to_b
+        match typed:
+            case "l":
+                await self._switch(listen, "listen")
+            case "b":
+                await self._switch(broadcast, "broadcast")
+            case "m":
+                broadcast.mute(on=not broadcast.muted)
+                display.say("you are muted" if broadcast.muted else "you are heard")
+            case "i":
+                dropped_ms = sum([await each.interrupt() for each in bridge.directions])
+                display.say(f"silent; {dropped_ms / 1000:.1f} s were not heard")
+            case _:
+                display.say(HELP)
 
     async def _switch(self, direction: Direction, way: Way) -> None:
         if not self._can[way]:
@@ -282,6 +330,11 @@ async def typed_lines() -> AsyncIterator[str]:
     threading.Thread(target=read, name="typed lines", daemon=True).start()
     while (line := await lines.get()) is not None:
         yield line
+
+
+async def _let_go(stream: InboundAudioStream) -> None:
+    async for _ in stream:
+        pass
 
 
 def _request(source: str, target: str) -> TranslationRequest:
