@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -135,36 +135,3 @@ def test_what_is_typed_comes_line_by_line_and_nobody_need_type() -> None:
             check=True,
         )
         assert done.stdout == said
-
-
-def test_a_terminal_shows_both_parties() -> None:
-    """Finals scroll by with who said them; what is being said stands below."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    from rawmedia.audio.timeline import TimeSpan
-    from rawmedia.cli.call_display import TerminalCallDisplay
-    from rawmedia.sessions.events import DirectionChanged, SpeechLeftOut
-    from rawmedia.translators.events import FinalTranslation, PartialTranslation
-
-    out = StringIO()
-    console = Console(file=out, force_terminal=True, width=100)
-
-    class Way:
-        name = "b_to_a"
-
-    way: Any = Way()
-    span = TimeSpan(0, 1_000)
-    with TerminalCallDisplay(console) as display:
-        display.status("opening")
-        display.begin("type")
-        display.event(way, PartialTranslation("u1", 0, "hel\x1b[2J", "en-US", span, {}))
-        display._live.refresh()
-        display.event(way, FinalTranslation("u1", 1, "hello", "en-US", span, {"fr-FR": "bonjour"}))
-        display.event(way, SpeechLeftOut("u1", "fr-FR", 1_500, "lag"))
-        display.event(way, DirectionChanged("passing_through", RuntimeError("gone")))
-    shown = out.getvalue()
-    for text in ("hel", "hello", "bonjour", "call", "1.5 s of speech", "gone", "type"):
-        assert text in shown
-    assert "\x1b[2J" not in shown

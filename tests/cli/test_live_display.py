@@ -13,7 +13,12 @@ from rich.console import Console
 
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.cli.live import LiveDisplay, terminal
-from rawmedia.translators.events import FinalTranslation, PartialTranslation, Progress
+from rawmedia.translators.events import (
+    FinalTranslation,
+    PartialTranslation,
+    Progress,
+    UtteranceEnded,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +70,18 @@ def test_a_partial_is_replaced_in_place_until_the_final_scrolls_by() -> None:
     assert len(last) == 1
     assert scrolled(console).count("good") == 1
     assert "1:01.5  en-US  good morning" in scrolled(console)
+
+
+def test_a_partial_without_a_final_goes_when_its_utterance_ends() -> None:
+    """An engine that fails in mid-sentence gives none; the next utterance's stays."""
+    display = LiveDisplay(screen(), "en-US", "es")
+    display.listening(None, lambda: 0.0)
+
+    display.event(partial(0, "good", "buen"))
+    display.event(UtteranceEnded("u0", SPAN))
+    assert len(drawn(display)) == 3
+    display.event(UtteranceEnded("u1", SPAN))
+    assert len(drawn(display)) == 1
 
 
 def test_the_newest_words_of_a_long_partial_are_shown() -> None:

@@ -10,10 +10,11 @@ from rawmedia.cli.printable import media_time, printable
 from rawmedia.sessions.events import (
     CaptionsFailed,
     DirectionChanged,
+    OwnVoiceIgnored,
     SessionWarning,
     SpeechLeftOut,
 )
-from rawmedia.translators.events import FinalTranslation, PartialTranslation
+from rawmedia.translators.events import FinalTranslation, PartialTranslation, UtteranceEnded
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,10 +55,15 @@ class CallDisplay:
         """Show what happened in a direction, as far as a person wants to see it."""
         who = _WHO[direction.name]
         match event:
-            case FinalTranslation() if event.source_text:
-                self._final(who, event)
             case PartialTranslation():
                 self._partial(who, event)
+            case FinalTranslation():
+                self._drop_partial(who, event.utterance_id)
+                if event.source_text:
+                    self._final(who, event)
+            case UtteranceEnded() | OwnVoiceIgnored():
+                # Of an engine that failed or was switched off, too: then there is no final.
+                self._drop_partial(who, event.utterance_id)
             case DirectionChanged(state="passing_through", error=error):
                 self.say(f"{who}: no engine, the original is passed on: {error}")
             case SpeechLeftOut(reason="lag"):
@@ -76,6 +82,9 @@ class CallDisplay:
         )
 
     def _partial(self, who: str, event: PartialTranslation) -> None:
+        pass
+
+    def _drop_partial(self, who: str, utterance_id: str) -> None:
         pass
 
 
@@ -131,7 +140,6 @@ class TerminalCallDisplay(CallDisplay):
         from rich.table import Table
         from rich.text import Text
 
-        self._partials.pop(who, None)
         lines = Table.grid(padding=(0, 2, 0, 0))
         lines.add_column(style="dim", no_wrap=True)
         lines.add_column(no_wrap=True)
@@ -148,6 +156,11 @@ class TerminalCallDisplay(CallDisplay):
 
     def _partial(self, who: str, event: PartialTranslation) -> None:
         self._partials[who] = event
+
+    def _drop_partial(self, who: str, utterance_id: str) -> None:
+        partial = self._partials.get(who)
+        if partial is not None and partial.utterance_id == utterance_id:
+            del self._partials[who]
 
     def _render(self) -> RenderableType:
         from rich.console import Group

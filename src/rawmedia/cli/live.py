@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rawmedia.cli.printable import media_time, printable
-from rawmedia.translators.events import FinalTranslation, PartialTranslation
+from rawmedia.translators.events import FinalTranslation, PartialTranslation, UtteranceEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +81,10 @@ class LiveDisplay:
         """Replace the partial in place; print the final above it."""
         if isinstance(event, PartialTranslation):
             self._partial = event
-        elif isinstance(event, FinalTranslation):
-            self._partial = None
-            if event.source_text:
+        elif isinstance(event, (FinalTranslation, UtteranceEnded)):
+            if self._partial is not None and self._partial.utterance_id == event.utterance_id:
+                self._partial = None
+            if isinstance(event, FinalTranslation) and event.source_text:
                 self._console.print(self._final(event))
 
     def warn(self, message: str) -> None:
