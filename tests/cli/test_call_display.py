@@ -98,3 +98,13 @@ def test_the_end_of_an_utterance_leaves_the_next_one_that_began() -> None:
     shown.event(CALL, UtteranceEnded("u1", SPAN))
     assert below(shown)[0] == "call: how are"
     assert "[hello]" in out.getvalue()
+
+
+def test_of_a_long_sentence_the_newest_words_are_shown() -> None:
+    """On one line; it used to be the oldest, though what is said now is what one wants to read."""
+    shown, _ = display()
+    shown.event(CALL, partial("u1", "one two three " * 20 + "END"))
+    (line, _status) = below(shown)
+    assert line.startswith("call: …")
+    assert line.endswith(" END")
+    assert len(line) <= 60

@@ -12,7 +12,8 @@ from command_line import SCRIPTED_RAWMEDIA, speech
 from rich.console import Console
 
 from rawmedia.audio.timeline import TimeSpan
-from rawmedia.cli.live import LiveDisplay, terminal
+from rawmedia.cli.live import LiveDisplay
+from rawmedia.cli.terminal_display import terminal
 from rawmedia.translators.events import (
     FinalTranslation,
     PartialTranslation,

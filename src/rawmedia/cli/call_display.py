@@ -5,24 +5,28 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Self
 
-from rawmedia.cli.display import write_out
+from rich.table import Table
+from rich.text import Text
+
+from rawmedia.cli.display import write_final
 from rawmedia.cli.printable import media_time, printable
+from rawmedia.cli.terminal_display import TerminalDisplay
 from rawmedia.sessions.events import (
     CaptionsFailed,
     DirectionChanged,
-    OwnVoiceIgnored,
     SessionWarning,
     SpeechLeftOut,
 )
-from rawmedia.translators.events import FinalTranslation, PartialTranslation, UtteranceEnded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from rich.console import Console, RenderableType
 
     from rawmedia.sessions.direction import Direction
     from rawmedia.sessions.events import SessionEvent
+    from rawmedia.translators.events import FinalTranslation, PartialTranslation
 
 _WHO = {"a_to_b": "me", "b_to_a": "call"}
 
@@ -55,15 +59,6 @@ class CallDisplay:
         """Show what happened in a direction, as far as a person wants to see it."""
         who = _WHO[direction.name]
         match event:
-            case PartialTranslation():
-                self._partial(who, event)
-            case FinalTranslation():
-                self._drop_partial(who, event.utterance_id)
-                if event.source_text:
-                    self._final(who, event)
-            case UtteranceEnded() | OwnVoiceIgnored():
-                # Of an engine that failed or was switched off, too: then there is no final.
-                self._drop_partial(who, event.utterance_id)
             case DirectionChanged(state="passing_through", error=error):
                 self.say(f"{who}: no engine, the original is passed on: {error}")
             case SpeechLeftOut(reason="lag"):
@@ -72,55 +67,22 @@ class CallDisplay:
                 problem = event.error if isinstance(event, CaptionsFailed) else event.message
                 self.say(f"{who}: {problem}")
             case _:
-                pass
+                self._show_text(who, event)
 
-    def _final(self, who: str, event: FinalTranslation) -> None:
-        time = media_time(event.span.start_ms)
-        texts = {event.source_language: event.source_text, **event.translations}
-        write_out(
-            "".join(f"{time}\t{who}\t{tag}\t{printable(text)}\n" for tag, text in texts.items())
-        )
-
-    def _partial(self, who: str, event: PartialTranslation) -> None:
-        pass
-
-    def _drop_partial(self, who: str, utterance_id: str) -> None:
-        pass
+    def _show_text(self, who: str, event: SessionEvent) -> None:
+        write_final(event, who)
 
 
-class TerminalCallDisplay(CallDisplay):
-    """Finals scroll by, and below them stands what either party is saying.
+class TerminalCallDisplay(TerminalDisplay, CallDisplay):
+    """Shows both parties, and below them what can be typed.
 
     Args:
         console: The terminal.
     """
 
     def __init__(self, console: Console) -> None:
-        from rich.live import Live
-
-        self._console = console
-        self._partials: dict[str, PartialTranslation] = {}
+        super().__init__(console)
         self._status = ""
-        self._live = Live(
-            console=console,
-            get_renderable=self._render,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stderr=sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave only what scrolled by."""
-        self._live.stop()
 
     def status(self, text: str) -> None:
         """Tell what goes on before the call."""
@@ -132,14 +94,9 @@ class TerminalCallDisplay(CallDisplay):
 
     def say(self, text: str) -> None:
         """Tell it among the finals."""
-        from rich.text import Text
+        self._warn(text)
 
-        self._console.print(Text(printable(text), style="yellow"))
-
-    def _final(self, who: str, event: FinalTranslation) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
+    def _final(self, who: str, event: FinalTranslation) -> RenderableType:
         lines = Table.grid(padding=(0, 2, 0, 0))
         lines.add_column(style="dim", no_wrap=True)
         lines.add_column(no_wrap=True)
@@ -152,30 +109,13 @@ class TerminalCallDisplay(CallDisplay):
         )
         for text in event.translations.values():
             lines.add_row("", "", Text(printable(text), style=style))
-        self._console.print(lines)
+        return lines
 
-    def _partial(self, who: str, event: PartialTranslation) -> None:
-        self._partials[who] = event
+    def _partial(self, who: str, event: PartialTranslation) -> Iterable[tuple[str, str]]:
+        return ((f"{who}: ", event.source_text),)
 
-    def _drop_partial(self, who: str, utterance_id: str) -> None:
-        partial = self._partials.get(who)
-        if partial is not None and partial.utterance_id == utterance_id:
-            del self._partials[who]
-
-    def _render(self) -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        rows = [
-            Text(
-                f"{who}: {printable(each.source_text)}",
-                style="italic",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-            for who, each in list(self._partials.items())
-        ]
-        return Group(*rows, Text(self._status, style="dim"))
+    def _bottom(self) -> RenderableType:
+        return Text(self._status, style="dim")
 
 
 __all__ = ["CallDisplay", "TerminalCallDisplay"]

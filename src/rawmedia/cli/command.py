@@ -100,7 +100,7 @@ def _complain(text: str) -> None:
 
 def _call_display() -> CallDisplay:
     from rawmedia.cli.call_display import CallDisplay, TerminalCallDisplay
-    from rawmedia.cli.live import terminal
+    from rawmedia.cli.terminal_display import terminal
 
     console = terminal()
     return CallDisplay() if console is None else TerminalCallDisplay(console)
@@ -109,7 +109,8 @@ def _call_display() -> CallDisplay:
 def _display(job: Job, *, quiet: bool) -> Display:
     if quiet:
         return QuietDisplay()
-    from rawmedia.cli.live import LiveDisplay, terminal
+    from rawmedia.cli.live import LiveDisplay
+    from rawmedia.cli.terminal_display import terminal
 
     console = terminal()
     if console is None:

@@ -87,11 +87,15 @@ class PlainDisplay(QuietDisplay):
 
     def event(self, event: SessionEvent) -> None:
         """Write the texts of a final; nothing else."""
-        if not isinstance(event, FinalTranslation) or not event.source_text:
-            return
-        time = media_time(event.span.start_ms)
+        write_final(event)
+
+
+def write_final(event: SessionEvent, *who: str) -> None:
+    """Write the texts of a final, if it is one: the time, who said it where that is told, language, text."""
+    if isinstance(event, FinalTranslation) and event.source_text:
+        said = "\t".join((media_time(event.span.start_ms), *who))
         texts = {event.source_language: event.source_text, **event.translations}
-        write_out("".join(f"{time}\t{tag}\t{printable(text)}\n" for tag, text in texts.items()))
+        write_out("".join(f"{said}\t{tag}\t{printable(text)}\n" for tag, text in texts.items()))
 
 
 def write_out(text: str) -> None:
@@ -109,4 +113,4 @@ def write_out(text: str) -> None:
         os.close(nowhere)
 
 
-__all__ = ["Display", "PlainDisplay", "QuietDisplay", "write_out"]
+__all__ = ["Display", "PlainDisplay", "QuietDisplay", "write_final", "write_out"]

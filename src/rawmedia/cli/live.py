@@ -1,35 +1,29 @@
-"""The display on a terminal: finals scroll by, below them what is being said, and a progress bar."""
+"""The display of a translation on a terminal: below what is being said, a progress bar."""
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from rawmedia.cli.printable import media_time, printable
-from rawmedia.translators.events import FinalTranslation, PartialTranslation, UtteranceEnded
+from rawmedia.cli.terminal_display import TerminalDisplay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Iterable
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from rawmedia.sessions.events import SessionEvent
+    from rawmedia.translators.events import FinalTranslation, PartialTranslation
 
-_REFRESHES_PER_SECOND = 8
 
-
-class LiveDisplay:
-    """Draws below what scrolls by; leaves only that when it ends.
+class LiveDisplay(TerminalDisplay):
+    """Shows one speaker, and how much of the input was heard.
 
     Args:
         console: The terminal.
@@ -38,34 +32,13 @@ class LiveDisplay:
     """
 
     def __init__(self, console: Console, source_language: str, target_language: str) -> None:
-        self._console = console
+        super().__init__(console)
         self._languages = (source_language, target_language)
         self._status = "starting"
         self._duration_ms: float | None = None
         self._heard_ms: Callable[[], float] | None = None
         self._began = time.monotonic()
-        self._partial: PartialTranslation | None = None
         self._spinner = Spinner("dots")
-        self._live = Live(
-            console=console,
-            get_renderable=self._render,
-            refresh_per_second=_REFRESHES_PER_SECOND,
-            transient=True,
-            # What is written to a standard error that leads elsewhere shall go there.
-            redirect_stderr=sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
 
     def status(self, text: str) -> None:
         """Show it beside the progress bar."""
@@ -79,19 +52,13 @@ class LiveDisplay:
 
     def event(self, event: SessionEvent) -> None:
         """Replace the partial in place; print the final above it."""
-        if isinstance(event, PartialTranslation):
-            self._partial = event
-        elif isinstance(event, (FinalTranslation, UtteranceEnded)):
-            if self._partial is not None and self._partial.utterance_id == event.utterance_id:
-                self._partial = None
-            if isinstance(event, FinalTranslation) and event.source_text:
-                self._console.print(self._final(event))
+        self._show_text("", event)
 
     def warn(self, message: str) -> None:
         """Print it among the finals."""
-        self._console.print(Text(f"warning: {printable(message)}", style="yellow"))
+        self._warn(f"warning: {message}")
 
-    def _final(self, event: FinalTranslation) -> RenderableType:
+    def _final(self, who: str, event: FinalTranslation) -> RenderableType:  # noqa: ARG002 - there is one
         source, target = self._languages
         lines = Table.grid(padding=(0, 2, 0, 0))
         lines.add_column(justify="right", style="dim", no_wrap=True)
@@ -109,29 +76,14 @@ class LiveDisplay:
         lines.add_row("", target, text)
         return lines
 
-    def _render(self) -> RenderableType:
-        """What is below the finals now; called by the terminal's own thread."""
-        partial = self._partial
-        rows: list[RenderableType] = []
-        if partial is not None:
-            source, target = self._languages
-            rows.append(self._newest(f"{source}  ", partial.source_text))
-            rows.append(self._newest(f"{target}  ", partial.translations.get(target, "")))
-        rows.append(self._progress())
-        return Group(*rows)
+    def _partial(self, who: str, event: PartialTranslation) -> Iterable[tuple[str, str]]:  # noqa: ARG002
+        source, target = self._languages
+        return (
+            (f"{source}  ", event.source_text),
+            (f"{target}  ", event.translations.get(target, "")),
+        )
 
-    def _newest(self, label: str, text: str) -> Text:
-        """One line, the newest words of the text where it does not fit."""
-        text, room = printable(text), max(10, self._console.width - len(label) - 1)
-        if cell_len(text) > room:
-            text = text[-room:]
-            while cell_len(text) >= room:
-                text = text[1:]
-            text = f"…{text}"
-        line = Text(label, style="dim", no_wrap=True, overflow="ellipsis")
-        return line.append(text, style="italic")
-
-    def _progress(self) -> RenderableType:
+    def _bottom(self) -> RenderableType:
         if self._heard_ms is None:
             self._spinner.update(text=Text(self._status, style="dim"))
             return self._spinner
@@ -153,10 +105,4 @@ class LiveDisplay:
         return row
 
 
-def terminal() -> Console | None:
-    """The standard output, if it is a terminal on which lines can be replaced in place."""
-    console = Console(highlight=False)
-    return console if sys.stdout.isatty() and not console.is_dumb_terminal else None
-
-
-__all__ = ["LiveDisplay", "terminal"]
+__all__ = ["LiveDisplay"]
