@@ -29,7 +29,7 @@ from rawmedia.adapters.websocket import (
     WebSocketCalls,
     WebSocketLeg,
 )
-from rawmedia.cli.live_call import typed_lines
+from rawmedia.cli.typed_lines import typed_lines
 from rawmedia.testing import (
     FakeAcs,
     FakeSoundCard,

@@ -119,7 +119,7 @@ def test_what_is_typed_comes_line_by_line_and_nobody_need_type() -> None:
     """From a terminal, a pipe, or nothing at all."""
     code = (
         "import asyncio\n"
-        "from rawmedia.cli.live_call import typed_lines\n"
+        "from rawmedia.cli.typed_lines import typed_lines\n"
         "async def main():\n"
         "    async for line in typed_lines():\n"
         "        print('got', line.strip(), flush=True)\n"

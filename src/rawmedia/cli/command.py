@@ -47,14 +47,15 @@ def run_live(asked: LiveCall, services: Services, *, debug: bool) -> ExitCode:
     Raises:
         Exception: What it failed with.
     """
-    from rawmedia.cli.live_call import StoppedError, live
+    from rawmedia.cli.live_call import live
+    from rawmedia.cli.stopping import StoppedError
 
     with _call_display() as display, _log_to(display, debug=debug):
         try:
             report: CallReport | None = services.run(live(asked, services, display))
         except StoppedError as stopped:
-            _complain(f"{stopped.wish}; what was captioned is kept")
-            return stopped.exit_code
+            _complain(f"{stopped}; what was captioned is kept")
+            return stopped.wish.exit_code
     if report is None:
         _complain("stopped before there was a call")
         return ExitCode.OK

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,8 +13,7 @@ from rawmedia.adapters.handlers.nobody import NOBODY
 from rawmedia.adapters.soundcard import SoundCardConfig, SoundCardLeg
 from rawmedia.captions.opening import open_captions
 from rawmedia.cli.dialled_call import DialledCall
-from rawmedia.cli.exits import ExitCode
-from rawmedia.cli.stopping import StopWish, stop_on_signals
+from rawmedia.cli.stopping import StoppedError, stop_on_signals
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.bridge import Bridge, DirectionSetup
 from rawmedia.sessions.mixing.config import Mixing
@@ -23,7 +21,6 @@ from rawmedia.streams.tasks import joined_tasks
 from rawmedia.translators.request import TranslationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rawmedia.captions.report import CallReport
@@ -101,6 +98,7 @@ async def live(asked: LiveCall, services: Services, display: CallDisplay) -> Cal
 
     Raises:
         RawMediaError: It could not be started, nobody dialled, or the sound card or the call broke.
+        StoppedError: A signal came.
     """
     asked.check()
     translator = services.choose_translator(asked.engine)
@@ -112,26 +110,9 @@ async def live(asked: LiveCall, services: Services, display: CallDisplay) -> Cal
 
     with stop_on_signals(session.cancel, give_up) as wish:
         await asyncio.wait({session})
-    return _outcome(session, wish)
-
-
-def _outcome(session: asyncio.Task[CallReport | None], wish: StopWish) -> CallReport | None:
     if session.cancelled():
         raise StoppedError(wish)
     return session.result()
-
-
-class StoppedError(Exception):
-    """A signal came; not an error of anybody."""
-
-    def __init__(self, wish: StopWish) -> None:
-        super().__init__(str(wish))
-        self.wish = wish
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """What the command exits with."""
-        return ExitCode(128 + (self.wish.signal or 2))
 
 
 class _Live:
@@ -302,36 +283,6 @@ class _Live:
             self._display.say(f"{way}: off, the original is passed on")
 
 
-async def typed_lines() -> AsyncIterator[str]:
-    """The lines of the standard input as they are typed; ends with it.
-
-    A thread of its own reads, which a program that ends does not wait for.
-    """
-    import sys
-    import threading
-
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue(maxsize=16)
-
-    def put(line: str | None) -> None:
-        """Wait for room: a pipe may bring lines without end."""
-        putting = lines.put(line)
-        try:
-            asyncio.run_coroutine_threadsafe(putting, loop).result()
-        except (RuntimeError, CancelledError):  # the loop is closed, or is about to be
-            putting.close()
-
-    def read() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            for line in sys.stdin:
-                put(line)
-        put(None)
-
-    threading.Thread(target=read, name="typed lines", daemon=True).start()
-    while (line := await lines.get()) is not None:
-        yield line
-
-
 async def _let_go(stream: InboundAudioStream) -> None:
     async for _ in stream:
         pass
@@ -345,4 +296,4 @@ def _number_or_name(device: str | None) -> int | str | None:
     return int(device) if device is not None and device.isdecimal() else device
 
 
-__all__ = ["HELP", "LiveCall", "StoppedError", "live", "typed_lines"]
+__all__ = ["HELP", "LiveCall", "live"]

@@ -30,7 +30,7 @@ def _run(main: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _typed() -> AsyncIterator[str]:
-    from rawmedia.cli.live_call import typed_lines
+    from rawmedia.cli.typed_lines import typed_lines
 
     return typed_lines()
 

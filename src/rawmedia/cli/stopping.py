@@ -8,6 +8,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rawmedia.cli.exits import ExitCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -25,6 +27,23 @@ class StopWish:
         if self.signal is None:
             return "not stopped"
         return "stopped with Ctrl-C" if self.signal is signal.SIGINT else "stopped with SIGTERM"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a command exits with that was asked to stop."""
+        by_hand = self.signal is signal.SIGINT
+        return ExitCode.INTERRUPTED if by_hand else ExitCode.TERMINATED
+
+
+class StoppedError(Exception):
+    """A signal came; not an error of anybody."""
+
+    def __init__(self, wish: StopWish) -> None:
+        super().__init__(wish)
+        self.wish = wish
+
+    def __str__(self) -> str:
+        return str(self.wish)
 
 
 @contextmanager
@@ -61,4 +80,4 @@ def stop_on_signals(
             signal.signal(number, handler)
 
 
-__all__ = ["StopWish", "stop_on_signals"]
+__all__ = ["StopWish", "StoppedError", "stop_on_signals"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,8 +67,7 @@ class Outcome:
     def exit_code(self) -> ExitCode:
         """What the command exits with."""
         if self.stop.signal is not None:
-            by_hand = self.stop.signal is signal.SIGINT
-            return ExitCode.INTERRUPTED if by_hand else ExitCode.TERMINATED
+            return self.stop.exit_code
         return ExitCode.OK if self.error is None else explain(self.error).exit_code
 
 
