@@ -81,9 +81,17 @@ class Network:
     url: str = ""
     _calls: list[WebSocketCalls] = field(default_factory=list)
 
-    async def dial(self, fake: FakePlatform, headers: Mapping[str, str]) -> int | None:
+    async def dial(
+        self,
+        fake: FakePlatform,
+        headers: Mapping[str, str],
+        *,
+        drops_at_s: float | None = None,
+    ) -> int | None:
         """Have a platform dial until the socket is closed; returns with which code."""
         platform_end, server_end = socket_pair()
+        if drops_at_s is not None:
+            self.clock.call_at(drops_at_s, lambda: asyncio.ensure_future(platform_end.drop()))
         handshake = Handshake.of(self.url, headers)
         serving = asyncio.create_task(self._calls[0].serve(server_end, handshake))
         await fake.run(platform_end)

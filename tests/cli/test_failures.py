@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from rawmedia import errors
 from rawmedia.adapters.soundcard import DeviceLostError, SoundDeviceError, SoundSystemError
+from rawmedia.cli.errors import NobodyDialledError
 from rawmedia.cli.exits import MEANINGS, ExitCode
 from rawmedia.cli.failures import ADVICE, explain
 from rawmedia.errors import (
@@ -43,6 +44,7 @@ from rawmedia.translators.request import TranslationRequest
         (EngineCrashedError("offline", "gone"), ExitCode.FAILED),
         (DeviceLostError("USB", "input", "it stopped"), ExitCode.FAILED),
         (SoundSystemError("it hangs"), ExitCode.FAILED),
+        (NobodyDialledError("ws://127.0.0.1:8000/calls", 300), ExitCode.FAILED),
         (MemoryError(), ExitCode.FAILED),
         (OSError(errno.EIO, "Input/output error"), ExitCode.FAILED),
         (RuntimeError("what?"), ExitCode.FAILED),

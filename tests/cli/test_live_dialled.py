@@ -112,17 +112,14 @@ def test_the_flows_of_a_dialled_call_are_switched_like_any_other() -> None:
 
 
 def test_nothing_that_was_said_before_the_call_is_heard_in_it() -> None:
-    """Whoever waits talks to somebody else."""
-    platform = Platform(at_s=6)
-    desk = live(
-        *ACS,
-        "--no-broadcast",
-        keys=[(10, "q")],
-        hears={"me": tone(5_900, hz=MINE_HZ)},
-        platform=platform,
-    )
-    assert desk.ran.exit_code == 0
-    assert platform.strength(MINE_HZ) < 5
+    """Whoever waits talks to somebody else; neither he nor his translation is for the call."""
+    as_it_is, translated = Platform(at_s=6), Platform(at_s=6)
+    hears = {"me": tone(5_900, hz=MINE_HZ)}
+    live(*ACS, "--no-broadcast", keys=[(10, "q")], hears=hears, platform=as_it_is)
+    live(*ACS, keys=[(10, "q")], hears=hears, platform=translated)
+    assert as_it_is.strength(MINE_HZ) < 5
+    # The engine hears a first word after a second: of the call, not of what was said before.
+    assert translated.strength(VOICE_HZ, 0, 1.5) < 5 < translated.strength(VOICE_HZ, 1.5, 4)
 
 
 def test_a_second_call_is_refused_while_the_first_lasts() -> None:
@@ -145,6 +142,26 @@ def test_a_second_call_is_refused_while_the_first_lasts() -> None:
     assert "turned_away" in desk.ran.stderr
     assert first.closed == _NORMAL
     assert first.strength(VOICE_HZ, 4, 9) > 100
+
+
+def test_a_call_whose_socket_drops_comes_back() -> None:
+    """Networks do that; it is the same call, and the interpretation goes on."""
+    fakes: list[FakeAcs] = []
+
+    async def platform(network: Network) -> None:
+        fake = FakeAcs(tone(60_000, hz=THEIRS_HZ, format=SPEECH), clock=network.clock)
+        fakes.append(fake)
+        assert await network.dial(fake, fake.headers, drops_at_s=4) != _NORMAL
+        await network.clock.sleep_until(6)
+        network.clock.call_at(12, fake.hang_up)
+        assert await network.dial(fake, fake.headers) == _NORMAL
+
+    desk = live(*ACS, platform=platform)
+    assert desk.ran.exit_code == 0, desk.ran.stderr
+    assert desk.ran.stderr.count("the call is here") == 1
+    assert strength(fakes[0].heard(), VOICE_HZ, 1, 4) > 100
+    assert strength(fakes[0].heard(), VOICE_HZ, 7, 12) > 100
+    assert 12 <= desk.ended_s < 17
 
 
 @pytest.mark.parametrize("dialect", ["acs", "twilio"])

@@ -71,7 +71,8 @@ def _log_to(display: CallDisplay, *, debug: bool) -> Iterator[None]:
 
     class Teller(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            display.say(self.format(record))
+            with contextlib.suppress(OSError):  # nobody reads it any more; who logs is not at fault
+                display.say(self.format(record))
 
     hush_libraries()
     root, teller = logging.getLogger(), Teller()
