@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rawmedia.audio.pcm import byte_view
+from rawmedia.audio.pcm import byte_view, to_bytes
 from rawmedia.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -125,17 +125,17 @@ class AudioFrame:
     @property
     def start_ms(self) -> float:
         """Where the frame starts in media time, in milliseconds."""
-        return self._format.duration_ms(self._position)
+        return self._position * 1000 / self._format._sample_rate
 
     @property
     def end_ms(self) -> float:
         """Where the frame ends in media time, in milliseconds."""
-        return self._format.duration_ms(self._position + self._samples_per_channel)
+        return (self._position + self._samples_per_channel) * 1000 / self._format._sample_rate
 
     @property
     def duration_ms(self) -> float:
         """How long the frame lasts, in milliseconds."""
-        return self._format.duration_ms(self._samples_per_channel)
+        return self._samples_per_channel * 1000 / self._format._sample_rate
 
     @property
     def samples(self) -> Samples:
@@ -163,8 +163,10 @@ class AudioFrame:
         return self._data
 
     def __bytes__(self) -> bytes:
-        data = self.data
-        return data if type(data) is bytes else bytes(data)
+        data = self._data
+        if type(data) is bytes:
+            return data
+        return to_bytes(self.samples) if data is None else bytes(data)
 
     def at(self, position: int, source: str | None = None) -> AudioFrame:
         """The same audio, not copied, at another place in media time.

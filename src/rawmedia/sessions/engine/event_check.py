@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     _Fields: TypeAlias = Mapping[str, Callable[[object], bool]]
 
+_NEVER = float("inf")
 _LAST_MS = 1e15
 """30 000 years; beyond, times can't be added up to a millisecond, or are no floats at all."""
 
@@ -86,10 +87,10 @@ def _is_span(value: object) -> bool:
     """Whether it is a span that keeps its own promise; what ends never is for the books."""
     if not isinstance(value, TimeSpan):
         return False
-    times = value.start_ms, value.end_ms
-    if not all(map(_is_number, times)) or not 0 <= value.start_ms <= value.end_ms:
+    start_ms, end_ms = value.start_ms, value.end_ms
+    if not (_is_number(start_ms) and _is_number(end_ms) and 0 <= start_ms <= end_ms):
         return False
-    return all(ms <= _LAST_MS or ms == float("inf") for ms in times)
+    return end_ms <= _LAST_MS or (end_ms == _NEVER and (start_ms <= _LAST_MS or start_ms == _NEVER))
 
 
 _PLACED: _Fields = {"utterance_id": _is_text, "span": _is_span}

@@ -58,19 +58,17 @@ class MixSum:
 
     def _whole(self) -> FloatSamples:
         """The voices that are int16, in float32."""
-        voices, factors = [*self._voices], []
-        for samples, factor in self._lowered:
-            voices.append(samples)
-            factors.append(factor)
-        if len(voices) == 2 and len(factors) == 1:
+        if len(self._voices) == len(self._lowered) == 1:
             # An original beneath its translation, which nearly every frame with two voices is.
-            voice, original = voices
+            original, factor = self._lowered[0]
             total = original.astype(_FLOAT32)
-            total *= factors[0]
+            total *= factor
             np.rint(total, out=total)
             # To add int16 to float32 takes numpy longer than both steps.
-            total += voice.astype(_FLOAT32)
+            total += self._voices[0].astype(_FLOAT32)
             return total
+        voices = [*self._voices, *(samples for samples, _ in self._lowered)]
+        factors = [factor for _, factor in self._lowered]
         rows = np.concatenate(voices, dtype=_FLOAT32).reshape(len(voices), -1)
         if factors:
             lowered = rows[len(self._voices) :]
