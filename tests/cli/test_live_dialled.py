@@ -164,6 +164,19 @@ def test_a_call_whose_socket_drops_comes_back() -> None:
     assert 12 <= desk.ended_s < 17
 
 
+def test_a_platform_that_sends_each_voice_by_itself_is_told_once() -> None:
+    """The call would be silent, and nobody would know why."""
+
+    async def platform(network: Network) -> None:
+        voices = {name: tone(60_000, hz=THEIRS_HZ, format=SPEECH) for name in ("ann", "ben")}
+        await network.dial(fake := FakeAcs(voices, clock=network.clock), fake.headers)
+
+    desk = live(*ACS, platform=platform)
+
+    assert desk.ran.exit_code == 0, desk.ran.stderr
+    assert desk.ran.stderr.count("have it send mixed audio") == 1
+
+
 @pytest.mark.parametrize("dialect", ["acs", "twilio"])
 def test_who_is_not_the_platform_is_refused_and_the_call_waited_for(
     dialect: str, monkeypatch: pytest.MonkeyPatch

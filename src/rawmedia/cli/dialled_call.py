@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rawmedia.adapters.websocket import WebSocketCallsConfig, WebSocketLegConfig
 from rawmedia.cli.dial_in import CAPACITY_MS
 from rawmedia.cli.errors import NobodyDialledError
+from rawmedia.streams.leg import ParticipantJoined
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -74,7 +75,12 @@ class DialledCall:
             finally:
                 limit.cancel()
             self._tell("the call is here")
-            yield leg
+            watching = asyncio.create_task(self._watch(leg), name="watching the call's voices")
+            try:
+                yield leg
+            finally:
+                watching.cancel()
+                await asyncio.wait({watching})
 
     async def _take(self, leg: WebSocketLeg) -> None:
         """Hand the call over; the server hangs up as it ends."""
@@ -83,6 +89,16 @@ class DialledCall:
         leg.name, leg.language = "call", self._language
         self._came.set_result(leg)
         await asyncio.get_running_loop().create_future()
+
+    async def _watch(self, leg: WebSocketLeg) -> None:
+        """Say so where the call is silent because its voices come apart."""
+        async for event in leg.events:
+            if isinstance(event, ParticipantJoined):
+                self._tell(
+                    "the platform sends each voice by itself, and none of them is heard here; have it "
+                    "send mixed audio"
+                )
+                return
 
     def _give_up(self) -> None:
         if not self._came.done():
