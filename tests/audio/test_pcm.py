@@ -17,6 +17,7 @@ from rawmedia.audio.pcm import (
     mix_down,
     mix_up,
     saturate,
+    saturate_whole,
     to_bytes,
     to_float32,
     to_int16,
@@ -60,6 +61,13 @@ def test_full_scale_and_beyond_saturate_instead_of_wrapping() -> None:
     assert to_int16(np.array([1e300, -1e300])).tolist() == [32_767, -32_768]
     scaled = np.array([32_767.4, 40_000, -32_768.6, -1e9], np.float32)
     assert saturate(scaled).tolist() == [32_767, 32_767, -32_768, -32_768]
+
+
+@given(st.lists(st.integers(-(2**24), 2**24), min_size=1, max_size=50))
+def test_whole_numbers_are_saturated_as_any_others(sums: list[int]) -> None:
+    """They only need no rounding, which every mix would pay for."""
+    scaled = np.array(sums, np.float32)
+    assert saturate_whole(scaled.copy()).tolist() == saturate(scaled).tolist()
 
 
 def test_ties_go_to_the_even_step_so_that_rounding_adds_no_offset() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.audio.pcm import saturate
+from rawmedia.audio.pcm import saturate_whole
 from rawmedia.errors import FormatMismatchError, PayloadError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def mix(streams: Sequence[Int16Samples]) -> Int16Samples:
         PayloadError: None or too many, another type, or shapes that do not go together.
     """
     voices = _side_by_side(streams)
-    return saturate(_sum(voices)).reshape(-1, *streams[0].shape[1:])
+    return saturate_whole(_sum(voices)).reshape(-1, *streams[0].shape[1:])
 
 
 def mix_minus(streams: Sequence[Int16Samples]) -> list[Int16Samples]:
@@ -59,7 +59,7 @@ def mix_minus(streams: Sequence[Int16Samples]) -> list[Int16Samples]:
         PayloadError: As for `mix`.
     """
     voices = _side_by_side(streams)
-    others = saturate(np.subtract(_sum(voices), voices, out=voices))
+    others = saturate_whole(np.subtract(_sum(voices), voices, out=voices))
     return list(others.reshape(len(streams), -1, *streams[0].shape[1:]))
 
 

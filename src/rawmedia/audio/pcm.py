@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INT16_SCALE = 32_768.0
 """What 1.0 is in int16: -1.0 is its least value, and 1.0 itself saturates at 32767."""
-_INT16 = np.dtype(np.int16)
+_INT16, _LITTLE = np.dtype(np.int16), np.dtype("<i2")
 # Arrays without dimensions are passed on faster than scalars.
 _STEP = np.array(1 / INT16_SCALE, np.float32)
 _LOWEST, _HIGHEST = np.array(-32_768, np.float32), np.array(32_767, np.float32)
@@ -131,12 +131,12 @@ def from_bytes(data: PCMBytes, num_channels: int) -> Int16Samples:
     held = data if type(data) is bytes else byte_view(data)
     if len(held) % (2 * num_channels):
         raise PayloadError(f"whole samples of {2 * num_channels} bytes", f"{len(held)} bytes")
-    return np.frombuffer(held, dtype="<i2").reshape(-1, num_channels)
+    return np.frombuffer(held, _LITTLE).reshape(-1, num_channels)
 
 
 def to_bytes(samples: Int16Samples) -> bytes:
     """An array ``(samples_per_channel, num_channels)`` as interleaved little-endian bytes."""
-    return samples.astype("<i2", copy=False).tobytes()
+    return samples.astype(_LITTLE, copy=False).tobytes()
 
 
 def mix_down(samples: Int16Samples, num_channels: int) -> FloatSamples:

@@ -114,7 +114,7 @@ class LeadPacer:
                 await outbound.aready(until - now, timer=self._timer)
         if outbound.queued:
             due = heard - self._ahead
-        if due > clock.now():
+        if due > now and due > clock.now():
             await clock.sleep_until(due)
 
     async def _await_source(self, until: float) -> None:
