@@ -228,11 +228,11 @@ def room_cost(*, multi_target: bool) -> None:
 
         def timed(self: Listener, samples: int, now: float) -> object:
             nonlocal rendering, frames
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 return render(self, samples, now)  # noqa: B023 - called in this round alone
             finally:
-                rendering += time.perf_counter() - began
+                rendering += time.thread_time() - began
                 frames += 1
 
         async def main() -> None:
@@ -253,7 +253,7 @@ def room_cost(*, multi_target: bool) -> None:
         rounds.append(rendering / frames * 1e6)
         opened = len(engine.translations)
     kind = "several targets" if multi_target else "one target"
-    show(f"room of 12, engines of {kind}: mixing, wall us a leg and frame", rounds)
+    show(f"room of 12, engines of {kind}: mixing, a leg and frame", rounds)
     print(f"{'':60} {opened:8} engines opened")
 
 
