@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rawmedia.errors import ConfigurationError
 from rawmedia.sessions.audience import CaptionSink
-from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction, require_targets
+from rawmedia.sessions.direction import DEFAULT_MAX_LAG_MS, Direction
 from rawmedia.sessions.listener import Listener
 from rawmedia.sessions.mixing.config import Mixing
+from rawmedia.sessions.targets import require_targets
 from rawmedia.streams.inbound import InboundAudioStream
 from rawmedia.streams.media_clock import MediaClock
 from rawmedia.streams.outbound import OutboundAudioStream
