@@ -234,6 +234,22 @@ class TestADirection:
         hears(call, call.bob, TO_BOB)
         hears(call, call.ana, TO_ANA)
 
+    def test_may_change_its_language_twice_at_once_and_the_listener_follows(self) -> None:
+        """Who changes his mind before an engine is open hears what he asked for last."""
+
+        async def meanwhile(call: Call) -> None:
+            await call.clock.sleep_until(0.7)
+            requests = [
+                TranslationRequest(source_language="en", target_languages=(target,))
+                for target in ("de", "es")
+            ]
+            await asyncio.gather(*(call.bridge.a_to_b.update(request) for request in requests))
+
+        call = carry(prepare(ANA, BOB), meanwhile=meanwhile)
+        heard = [(event.language, event.text) for event in call.told("a_to_b", UtteranceHeard)]
+        assert heard == [("fr", "dit 1"), ("es", "dicho 2")]
+        hears(call, call.bob, TO_BOB)
+
     def test_may_change_its_engine(self) -> None:
         """What was said before the old engine finishes; nothing is lost or doubled."""
 
