@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from rawmedia.audio.timeline import TimeSpan
 from rawmedia.captions.figures import InputFigures
-from rawmedia.sessions.metrics.lagging import laal_ms, spoken_delays_ms
+from rawmedia.sessions.metrics.delays import MAX_AHEAD_MS, Delays
+from rawmedia.sessions.metrics.kept import MAX_UTTERANCES, KeptUtterances
 from rawmedia.sessions.metrics.meter import DirectionMeter
-from rawmedia.sessions.metrics.revisions import RevisionLog, words_of
+from rawmedia.sessions.metrics.revisions import RevisionLog
 from rawmedia.sessions.metrics.usage import UsageBook
-from rawmedia.sessions.metrics.utterance import Hearing, SpeechLog, Utterance, WrittenText
+from rawmedia.sessions.metrics.utterance import Hearing, SpeechLog, WrittenText
 from rawmedia.translators.events import (
     FinalTranslation,
     PartialTranslation,
@@ -30,17 +31,11 @@ if TYPE_CHECKING:
     from rawmedia.audio.frame import AudioFrame
     from rawmedia.captions.figures import DirectionMetrics, EchoFigures
     from rawmedia.sessions.metrics.oddities import Oddity
+    from rawmedia.sessions.metrics.utterance import Utterance
     from rawmedia.sessions.speech.facts import SpeechStats
     from rawmedia.translators.events import TranslationEvent, WordTiming
 
-MAX_UTTERANCES = 20_000
-"""How many utterances are kept, a day of talk; beyond, the oldest go and are counted."""
-MAX_CHARACTERS = 20_000_000
-"""How much text of them is, which is more unless an engine writes books."""
-
 _MAX_LANGUAGES = 64
-# An engine may place the end of an utterance a little behind what it was given, by its own delay.
-_MAX_AHEAD_MS = 1_000.0
 _ROUNDING_MS = 1.0
 
 
@@ -72,22 +67,27 @@ class Ledger:
     ) -> None:
         self._origin = origin
         self._on_oddity = on_oddity
-        self._max_utterances = max_utterances
         self._target_languages = target_languages
         self._speech = SpeechLog()
+        self._delays = Delays(self._speech)
         self._revisions = RevisionLog()
         self._meter = DirectionMeter(UsageBook(engine, source_language))
-        self._utterances: dict[str, Utterance] = {}
-        self._characters = 0
+        self._utterances = KeptUtterances(max_utterances)
         self._latest_end_ms = 0.0
         self._heard_ms = self._booked_ms = 0.0
-        self.source_ms = 0.0
-        """How far the source has been heard, in its media time."""
-        self.forgotten = 0
-        """Utterances that were left out of the books because there were too many."""
 
     def __iter__(self) -> Iterator[Utterance]:
-        return iter(self._utterances.values())
+        return iter(self._utterances)
+
+    @property
+    def source_ms(self) -> float:
+        """How far the source has been heard, in its media time."""
+        return self._speech.source_ms
+
+    @property
+    def forgotten(self) -> int:
+        """Utterances that were left out of the books because there were too many."""
+        return self._utterances.forgotten
 
     @property
     def engine(self) -> str:
@@ -119,9 +119,13 @@ class Ledger:
 
     def arrived(self, frame: AudioFrame, now: float) -> None:
         """Source audio is there."""
-        start_ms, self.source_ms = frame.start_ms, frame.end_ms
-        self._heard_ms += self.source_ms - start_ms
-        self._speech.arrived_span(start_ms, self.source_ms, now)
+        start_ms, end_ms = frame.start_ms, frame.end_ms
+        self._heard_ms += end_ms - start_ms
+        self._speech.arrived_span(start_ms, end_ms, now)
+
+    def said(self, media_ms: float) -> float | None:
+        """When a place of the source was said, in seconds; None where that is beyond all that was heard."""
+        return self._delays.said(media_ms)
 
     def session_ms(self, now: float) -> float:
         """Milliseconds since the session began."""
@@ -178,7 +182,9 @@ class Ledger:
             utterance.final = replace(event, span=utterance.span, translations=texts, words=())
             self._meter.untranslated_words += len(event.untranslated)
             self._meter.usage.understood(event.source_text)
-            self._resize(utterance, len(event.source_text) + sum(map(len, event.untranslated)))
+            self._utterances.grow(
+                utterance, len(event.source_text) + sum(map(len, event.untranslated))
+            )
         else:
             self._odd("second_final", event.utterance_id)
             had = utterance.final.translations
@@ -187,7 +193,7 @@ class Ledger:
         for language, text in texts.items():
             self._settle(utterance, language, text, now)
         for hearing in utterance.hearings.values():
-            self._place_start(utterance, hearing)
+            self._delays.place_start(utterance, hearing)
 
     def spoken(self, event: TranslatedAudio) -> None:
         """A piece of speech was made, for somebody to hear."""
@@ -253,7 +259,8 @@ class Ledger:
         utterance, hearing = self._hearing(utterance_id, language)
         if hearing.start_ms is None:
             hearing.start_ms, hearing.started_s = self.session_ms(now), now
-            self._place_start(utterance, hearing)
+            if utterance is not None:
+                self._delays.place_start(utterance, hearing)
         return hearing
 
     def heard_until(self, utterance_id: str, language: str, now: float, *, cut: bool) -> Hearing:
@@ -263,12 +270,10 @@ class Ledger:
         hearing.cut = hearing.cut or cut
         if utterance is None:
             return hearing
-        hearing.end_offset_ms = self._since_said(utterance.span.end_ms, now)
-        if hearing.started_s is not None:
-            hearing.laal_ms = self._spoken_laal_ms(utterance, language, hearing, now)
-            if not hearing.counted:
-                hearing.counted = True
-                self._meter.heard(hearing)
+        self._delays.place_end(utterance, hearing, now, self.text(utterance_id, language))
+        if hearing.started_s is not None and not hearing.counted:
+            hearing.counted = True
+            self._meter.heard(hearing)
         return hearing
 
     def skipped(self, utterance_id: str, language: str, ms: float) -> None:
@@ -314,7 +319,7 @@ class Ledger:
 
     def _settle(self, utterance: Utterance, language: str, text: str, now: float | None) -> None:
         """A text is final in one language."""
-        self._resize(utterance, len(text))
+        self._utterances.grow(utterance, len(text))
         self._meter.usage.translated(language, text)
         hearing = utterance.hearings.get(language)
         if hearing is not None and hearing.spoken_ms:
@@ -322,43 +327,9 @@ class Ledger:
         revised = self._revisions.finish(
             utterance.utterance_id, language, text, self._origin if now is None else now
         )
-        source = utterance.words or utterance.span
-        said = None if now is None else self.said(source.start_ms)
-        lag_ms = None
-        if said is not None:
-            delays_ms = [(since - said) * 1000 for since in revised.since_s]
-            lag_ms = laal_ms(delays_ms, source.duration_ms)
+        lag_ms = None if now is None else self._delays.written_laal_ms(utterance, revised.since_s)
         utterance.texts[language] = WrittenText(revised.erasure.normalised, lag_ms)
         self._meter.revised(revised.erasure, lag_ms)
-
-    def _spoken_laal_ms(
-        self, utterance: Utterance, language: str, hearing: Hearing, end_s: float
-    ) -> float | None:
-        source = utterance.words or utterance.span
-        said, start_s = self.said(source.start_ms), hearing.started_s
-        if hearing.cut or said is None or start_s is None:
-            return None
-        words = len(words_of(self.text(utterance.utterance_id, language)))
-        delays_ms = spoken_delays_ms((start_s - said) * 1000, (end_s - said) * 1000, words)
-        return laal_ms(delays_ms, source.duration_ms)
-
-    def _place_start(self, utterance: Utterance | None, hearing: Hearing) -> None:
-        """How late the beginning was, by what is known of the source now."""
-        if utterance is not None and hearing.started_s is not None:
-            start_s = hearing.started_s
-            words = utterance.words or utterance.span
-            hearing.ear_voice_span_ms = self._since_said(words.start_ms, start_s)
-            hearing.start_offset_ms = self._since_said(utterance.span.start_ms, start_s)
-
-    def _since_said(self, media_ms: float, now: float) -> float | None:
-        said = self.said(media_ms)
-        return None if said is None else (now - said) * 1000
-
-    def said(self, media_ms: float) -> float | None:
-        """When a place of the source was said, in seconds; None where that is beyond all that was heard."""
-        if media_ms > self.source_ms + _MAX_AHEAD_MS:
-            return None
-        return self._speech.said(media_ms)
 
     def _placed(self, event: FinalTranslation) -> TimeSpan:
         """A span as good as it can be, and what is wrong with it counted."""
@@ -366,7 +337,7 @@ class Ledger:
         if not isfinite(span.end_ms):
             self._odd("span_infinite", utterance_id)
             span = self._finite(span)
-        if self.source_ms and span.end_ms > self.source_ms + _MAX_AHEAD_MS:
+        if self.source_ms and span.end_ms > self.source_ms + MAX_AHEAD_MS:
             self._odd("span_unheard", utterance_id)
         if span.start_ms < self._latest_end_ms - _ROUNDING_MS:
             self._odd("spans_overlap", utterance_id)
@@ -415,22 +386,8 @@ class Ledger:
     def _open(self, utterance_id: str, span: TimeSpan) -> Utterance:
         utterance = self._utterances.get(utterance_id)
         if utterance is None:
-            if len(self._utterances) >= self._max_utterances:
-                self._forget_oldest()
-            utterance = self._utterances[utterance_id] = Utterance(utterance_id, self._finite(span))
+            utterance = self._utterances.add(utterance_id, self._finite(span))
         return utterance
-
-    def _resize(self, utterance: Utterance, characters: int) -> None:
-        """Text came to an utterance; where there is too much of it, the oldest utterances go."""
-        utterance.characters += characters
-        self._characters += characters
-        while self._characters > MAX_CHARACTERS and len(self._utterances) > 1:
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        oldest = self._utterances.pop(next(iter(self._utterances)))
-        self._characters -= oldest.characters
-        self.forgotten += 1
 
 
 def _extent(words: Sequence[WordTiming], span: TimeSpan) -> TimeSpan | None:
@@ -442,4 +399,4 @@ def _extent(words: Sequence[WordTiming], span: TimeSpan) -> TimeSpan | None:
     return TimeSpan(start_ms, end_ms) if start_ms < end_ms else None
 
 
-__all__ = ["MAX_CHARACTERS", "MAX_UTTERANCES", "Ledger"]
+__all__ = ["Ledger"]

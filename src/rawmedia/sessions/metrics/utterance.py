@@ -31,6 +31,8 @@ class SpeechLog:
         self._offsets_s: list[float] = []
         # Of the latest stretch; not even itself while there is none.
         self._offset_s = float("nan")
+        self.source_ms = 0.0
+        """How far the source has been heard, in its media time."""
 
     def arrived(self, frame: AudioFrame, now: float) -> None:
         """The frame is there ``now``, in seconds on the clock."""
@@ -38,6 +40,7 @@ class SpeechLog:
 
     def arrived_span(self, start_ms: float, end_ms: float, now: float) -> None:
         """The same for who has looked at the frame already."""
+        self.source_ms = end_ms
         offset_s = now - end_ms / 1000
         if -_JITTER_S <= offset_s - self._offset_s <= _JITTER_S:
             return
