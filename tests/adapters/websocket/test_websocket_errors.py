@@ -58,7 +58,7 @@ class Page(BaseHTTPRequestHandler):
 def test_keys_are_fetched_over_http_and_only_so_many_bytes() -> None:
     """What answers instead of the platform could send for ever."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         where = f"http://127.0.0.1:{server.server_port}"
