@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(__file__).parents[2] / "examples" / "listen_and_broadcast" / "main.py"
 
 
+@pytest.mark.no_cover
 def test_both_flows_are_captioned_and_switched() -> None:
     """Whoever tries it out has no call, no key and perhaps no sound card."""
     done = subprocess.run(
