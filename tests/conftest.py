@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,9 +31,21 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Do not trace the programs either that a test starts that is not traced (`no_cover`)."""
-    with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("no_cover") is not None:
-            # By which a Python that starts is told what to measure (coverage's patch "subprocess").
-            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    """Trace no test that is marked ``untraced``, nor the programs that it starts.
+
+    pytest-cov's own marker stops one measurement, and a process of pytest-xdist has a second, which
+    coverage's patch "subprocess" began and which then goes on.
+    """
+    if item.get_closest_marker("untraced") is None:
         return (yield)
+    trace, trace_threads = sys.gettrace(), threading.gettrace()
+    with pytest.MonkeyPatch.context() as patch:
+        # By which a Python that starts is told what to measure.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        sys.settrace(None)
+        threading.settrace(None)
+        try:
+            return (yield)
+        finally:
+            threading.settrace(trace_threads)
+            sys.settrace(trace)

@@ -93,7 +93,7 @@ def check(program: str, folder: Path) -> list[str]:
     return [line.removeprefix(f"{path.name}:") for line in done.stdout.splitlines()]
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_callers_types_are_right_and_wrong_calls_are_caught(tmp_path: Path) -> None:
     """The package is typed for those who use it, not only for itself; one run, because a run is slow."""
     messages = check(RIGHT + WRONG, tmp_path)

@@ -55,7 +55,7 @@ def loudness(path: Path) -> float:
     return max(float(abs(frame.samples).max()) for frame in frames)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_it_runs_with_the_real_sdk_and_the_emulator(tmp_path: Path) -> None:
     """Both ways, with what is kept of it; and the server ended as it was told to."""
     log = tried("emulator", tmp_path)
@@ -71,7 +71,7 @@ def test_it_runs_with_the_real_sdk_and_the_emulator(tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.engines
 def test_it_runs_with_the_embedded_engine(tmp_path: Path) -> None:
     """English is heard for real, and French passed on as it is."""

@@ -225,7 +225,7 @@ def test_with_no_limit_music_stays_what_it_is_heard_as() -> None:
     assert np.mean(detector.push(ints(hiss(30, -65) + music(30)))[100:]) > 0.9
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_long_talk_is_not_taken_for_music() -> None:
     """Half a minute and more of phrases with short pauses: the limit is for what has none."""
     for seed in range(4):

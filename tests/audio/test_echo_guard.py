@@ -145,7 +145,7 @@ def test_frames_that_come_at_odd_times_do_not_matter() -> None:
     assert before / after > 100
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("ppm", [-100, 100])
 def test_a_long_call_whose_clocks_are_apart_stays_clean(ppm: float) -> None:
     """In three minutes an echo slides by 18 ms, whatever the count of what is played says of it."""

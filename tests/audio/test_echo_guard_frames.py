@@ -63,7 +63,7 @@ def test_of_silence_comes_silence() -> None:
     assert guard.figures.delay_ms is not None
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @settings(max_examples=15, deadline=None)
 @given(played=CUTS, heard=CUTS, alone=st.integers(0, 2_000))
 def test_where_frames_are_cut_does_not_change_what_comes_out(

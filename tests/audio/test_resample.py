@@ -409,7 +409,7 @@ def test_after_a_reset_or_a_flush_nothing_of_before_is_heard(prompt: bool) -> No
     assert used.push(samples).tobytes() == fresh.tobytes()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_an_hour_of_audio_leaves_no_more_memory_than_a_second() -> None:
     """Neither a buffer nor a cache grows; the seconds come in pieces that fit no block."""
     resampler = Resampler(8_000, 16_000)

@@ -114,7 +114,7 @@ def test_every_first_byte_says_what_libopus_reads_in_it(toc: int) -> None:
     assert packet.mode == ("silk" if toc >> 3 < 12 else "hybrid" if toc >> 3 < 16 else "celt")
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_every_beginning_of_three_bytes_is_judged_as_libopus_does() -> None:
     """All framings, all numbers of frames, with and without padding, at lengths around the edges."""
     sound = 0

@@ -24,7 +24,7 @@ TWO_SENTENCES_MS = 7_000
 """How much of it a program is given to translate, unless what it says of the rest is looked at."""
 
 # What programs do is measured where they are tested; here it is only that they run.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -11,7 +11,7 @@ import pytest
 PROGRAM = Path(__file__).parents[2] / "examples" / "listen_and_broadcast" / "main.py"
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_both_flows_are_captioned_and_switched() -> None:
     """Whoever tries it out has no call, no key and perhaps no sound card."""
     done = subprocess.run(

@@ -579,7 +579,7 @@ class TestSpeech:
         assert unheard_ms == pytest.approx(2_000 / 23.981)
         assert [cue.text for cue in written.cues][:1] == ["oui"]
 
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     @pytest.mark.parametrize("max_lag_ms", [4_000.0, None])
     def test_of_an_hour_at_once_is_taken_a_second_at_a_time(self, max_lag_ms: float | None) -> None:
         """Nobody else waits while it is converted, and what has no room is not even converted."""
@@ -601,7 +601,7 @@ class TestSpeech:
             assert not problems(call)
             assert turns.between[2] - turns.between[1] >= 3_600 - 1
 
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     def test_of_silence_without_end_ends_with_the_call(self) -> None:
         """An engine that is never through would be open, and paid for, for the rest of the year."""
         pause = speech(frame=silence(500))
@@ -650,7 +650,7 @@ class Turns:
 
 
 class TestAFlood:
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     @pytest.mark.parametrize(
         "event",
         [
@@ -675,7 +675,7 @@ class TestAFlood:
         is_unharmed(call, written)
         assert turns.between[-1] - turns.between[0] >= 3_000 / 10 - 1
 
-    @pytest.mark.no_cover
+    @pytest.mark.untraced
     def test_costs_bounded_memory(self) -> None:
         """However long it goes on, and whatever it says."""
 

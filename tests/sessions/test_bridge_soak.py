@@ -35,7 +35,7 @@ def check(outcome: Outcome) -> None:
         assert states == ["translating", "ended"]
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_utterance_is_lost_or_said_twice_whatever_goes_wrong_with_engine_and_line(
     seed: int,

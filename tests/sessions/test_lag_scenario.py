@@ -53,7 +53,7 @@ def played(max_lag_ms: float | None, *, in_one: bool = False) -> tuple[Ear, floa
     return ear, halfway_ms
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_the_lag_of_a_translation_that_is_too_long_stays_bounded_and_all_is_told() -> None:
     """The bound holds for every sample; what is skipped is told, so the captions have its text."""
     ear, _ = played(4_000)
@@ -88,7 +88,7 @@ def test_without_a_bound_the_lag_of_the_same_translation_grows_and_grows() -> No
     assert stats.skipped_ms == stats.trimmed_ms == stats.sped_up_ms == 0
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_one_utterance_without_an_end_is_bounded_as_well() -> None:
     """Engines that never end an utterance: its newest part is heard, and what goes is told."""
     ear, _ = played(4_000, in_one=True)

@@ -290,7 +290,7 @@ def test_figures_in_a_report_are_rounded_to_tenths_of_a_millisecond() -> None:
     assert (report.input.path, report.input.duration_ms) == ("a.wav", 1_000)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_an_hour_of_a_session_costs_constant_memory() -> None:
     """Frames of a second, so that the test is short; what is kept does not depend on them."""
     clock = VirtualClock()

@@ -582,7 +582,7 @@ def test_what_is_refused_changes_nothing() -> None:
         stream.push(pcm(10))
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_an_hour_that_nobody_reads_costs_constant_memory() -> None:
     """A stream may be opened and never looked at; the call goes on."""
     stream = InboundAudioStream(TELEPHONY, frame_ms=100, capacity_ms=1_000)

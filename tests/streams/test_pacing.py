@@ -17,7 +17,7 @@ from rawmedia.testing.clock import VirtualClock
 CD = AudioFormat(22_050)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_an_hour_does_not_drift() -> None:
     """23 ms at 22050 Hz are rounded to 507 samples, whose length is no decimal fraction."""
     clock = VirtualClock(start=12_345.678)

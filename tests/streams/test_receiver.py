@@ -265,7 +265,7 @@ def test_a_new_sender_on_the_same_port_goes_on_where_the_old_one_was() -> None:
     assert reception.receiver.stats.jitter.restarts == 1
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("ppm", [-400.0, 400.0])
 def test_a_sender_whose_clock_runs_off_is_followed(ppm: float) -> None:
     """Or whoever plays it in real time would run out of audio, or fall behind, for ever."""

@@ -131,7 +131,7 @@ def test_a_long_way_takes_its_time_and_loses_nothing() -> None:
     assert_same_audio(SPEECH_SAMPLE, back, snr_db=math.inf, align_ms=1_300)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("drift_ppm", [500.0, -500.0])
 def test_a_sender_whose_clock_runs_off_is_followed(drift_ppm: float) -> None:
     """A device half a per mille off loses or gains a frame every 40 seconds."""
@@ -296,7 +296,7 @@ def translated(minutes: float, seed: int = 1) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_five_minutes_of_interpreting_in_bad_networks_are_the_same_every_time() -> None:
     """What a seed gave once it must give again, or nobody finds out why a test failed."""
     assert translated(2.5) == translated(2.5)

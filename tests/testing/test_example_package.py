@@ -42,7 +42,7 @@ def run(command: list[str], cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_its_own_tests_pass_once_it_is_installed(installed: Path) -> None:
     """A reader copies it, tests included."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]

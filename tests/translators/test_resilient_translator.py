@@ -204,7 +204,7 @@ def test_an_engine_that_stops_taking_audio_is_replaced_and_nothing_is_lost() -> 
     accounted(came)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_ten_muted_minutes_with_an_engine_that_says_nothing_trip_nothing() -> None:
     came = converse(
         lambda clock: MuteTranslator(ScriptedTranslator(clock=clock), [0]),

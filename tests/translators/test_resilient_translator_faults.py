@@ -161,7 +161,7 @@ def test_one_seed_gives_one_run() -> None:
     assert one != other
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_an_hour_with_a_drop_every_minute_and_a_rotation_every_ten() -> None:
     """Lag, leaks and lost words that a minute does not show."""
     hour_ms = 3_600_000.0

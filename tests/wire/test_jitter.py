@@ -711,7 +711,7 @@ def test_an_event_of_another_stream_or_far_away_takes_no_number() -> None:
 # --- timelines ---------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_numbers_and_timestamps_wrap_unnoticed() -> None:
     """Sequence numbers wrap every 22 minutes, timestamps of a call may do so at any time."""
     call = Call.of()
@@ -1031,7 +1031,7 @@ def test_two_seconds_after_a_burst_all_is_as_before(kind: str, at_ms: float) -> 
     assert stats.lost == (15 if kind == "outage" else 0)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("ppm", [500.0, -500.0])
 def test_clocks_that_drift_lose_nothing_and_add_no_delay(ppm: float) -> None:
     link: LossyLink[RtpPacket] = LossyLink(6, drift_ppm=ppm)

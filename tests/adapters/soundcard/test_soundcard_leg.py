@@ -106,7 +106,7 @@ def test_a_leg_of_a_sound_card_keeps_every_promise() -> None:
     clock.run(check_leg(make))
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("ppm", [-300.0, 300.0])
 def test_clocks_that_drift_change_no_pitch_and_pile_nothing_up(ppm: float) -> None:
     """Two minutes, after which an uncompensated stream would be 36 ms off, and for ever more."""

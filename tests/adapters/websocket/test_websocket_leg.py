@@ -114,7 +114,7 @@ def test_what_is_sent_is_played_whole_and_without_a_hole(make: Make) -> None:
     assert 990 <= length_ms <= 1_001
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_pacing_does_not_drift_in_twenty_minutes() -> None:
     """A frame more in a minute would be a second of delay by the end of a call."""
     clock = VirtualClock()
@@ -307,7 +307,7 @@ def test_where_the_platform_has_no_marks_playout_is_estimated_and_says_so() -> N
     clock.run(main())
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_a_platform_that_never_answers_marks_costs_a_bounded_memory() -> None:
     """What it does not answer is forgotten in the end."""
     clock = VirtualClock()

@@ -169,7 +169,7 @@ def test_a_finished_part_that_is_gone_is_told(tmp_path: Path) -> None:
         write_mixdown(tmp_path / "out", tmp_path / "mix.wav")
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_memory_does_not_grow_with_the_call(tmp_path: Path) -> None:
     """Nobody has an hour of every track in memory: a second of each is read at a time."""
     import tracemalloc

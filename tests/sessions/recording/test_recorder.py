@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMATS = ["wav", "flac", "opus"]
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("format", "seconds"),
     [("wav", 300), ("flac", 60), ("opus", 60), pytest.param("wav", 3_600, marks=pytest.mark.soak)],
@@ -473,7 +473,7 @@ def test_a_place_far_ahead_of_the_clock_is_nonsense(tmp_path: Path) -> None:
     assert manifest.tracks[0].gap_ms == 20
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_hole_of_hours_holds_nobody_up(format: str, tmp_path: Path) -> None:
     """It is written a stretch at a time, between which the other tracks have their turns."""

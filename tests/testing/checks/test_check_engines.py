@@ -88,7 +88,7 @@ def azure(emulator: AzureSpeechEmulator, key: str = KEY) -> AzureTranslator:
     )
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_azure_speech_keeps_every_promise() -> None:
     """Microsoft's own SDK, on the emulator; what this one never does can't be checked by it."""
     with served() as emulator:
@@ -115,14 +115,14 @@ def test_azure_speech_keeps_every_promise() -> None:
     }
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.engines
 def test_the_embedded_recogniser_keeps_every_promise() -> None:
     report = asyncio.run(check_recognizer(PocketSphinxRecognizer, audio=spoken(3_000)))
     assert report.passed == RECOGNIZER_CHECKS.names
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.engines
 def test_the_embedded_translator_of_texts_keeps_every_promise() -> None:
     report = asyncio.run(check_text_translator(ApertiumTranslator))

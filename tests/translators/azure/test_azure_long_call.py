@@ -124,7 +124,7 @@ def check(books: Books, minutes: int) -> None:
     assert not {"speech_dropped", "audio_lost", "partly_repeated"} & books.steps.keys()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_five_minutes_with_drops_and_rotations_are_exact() -> None:
     """Every word once, every sample answered for; a failed synthesis costs one word's speech."""
     books = asyncio.run(long_call(5, session_s=100, faults="some"))

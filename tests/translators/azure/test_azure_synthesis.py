@@ -174,7 +174,7 @@ def test_any_text_is_said_as_it_stands(text: str) -> None:
     run(main())
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_ten_thousand_characters_are_said_to_the_last() -> None:
     """In pieces, because the service ends a request after ten minutes of speech."""
     text = ("Das ist ein langer Satz. " * 400).strip()

@@ -112,7 +112,7 @@ def test_word_errors_are_counted_as_edits() -> None:
     assert word_errors("a b c d", "b c d e") == 2
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.engines
 def test_human_speech_is_understood_in_part(recordings: list[Recording]) -> None:
     """The word error rate as measured; run with -s to see it."""
@@ -149,7 +149,7 @@ def test_reports_of_real_speech_lie_where_they_should(recordings: list[Recording
         assert last.position_ms == length_ms
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.engines
 def test_utterances_keep_their_media_time_across_holes(recordings: list[Recording]) -> None:
     """A leg that was suspended for a minute goes on a minute later, and so do its words."""
