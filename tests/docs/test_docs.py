@@ -23,9 +23,6 @@ SPEECH = ROOT / "examples" / "speech" / "call-centre.flac"
 TWO_SENTENCES_MS = 7_000
 """How much of it a program is given to translate, unless what it says of the rest is looked at."""
 
-# What programs do is measured where they are tested; here it is only that they run.
-pytestmark = pytest.mark.untraced
-
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -59,6 +56,7 @@ def run_program(arguments: list[str], folder: Path, *, whole: bool = False) -> s
     return done.stdout
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("text", list(snippets()))
 def test_a_snippet_runs(text: str, tmp_path: Path) -> None:
     """A reader copies it and expects it to work."""
@@ -81,6 +79,7 @@ def test_readme_shows_the_example_as_it_is(path: Path) -> None:
     assert path.read_text("utf-8") in blocks(ROOT / "README.md", "python")
 
 
+@pytest.mark.untraced
 @pytest.mark.engines
 @pytest.mark.parametrize("name", ["translate_a_file.py", "own_translator.py"])
 def test_an_example_runs(name: str, tmp_path: Path) -> None:

@@ -601,7 +601,6 @@ class TestSpeech:
             assert not problems(call)
             assert turns.between[2] - turns.between[1] >= 3_600 - 1
 
-    @pytest.mark.untraced
     def test_of_silence_without_end_ends_with_the_call(self) -> None:
         """An engine that is never through would be open, and paid for, for the rest of the year."""
         pause = speech(frame=silence(500))
@@ -650,7 +649,6 @@ class Turns:
 
 
 class TestAFlood:
-    @pytest.mark.untraced
     @pytest.mark.parametrize(
         "event",
         [

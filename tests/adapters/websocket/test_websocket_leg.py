@@ -307,7 +307,6 @@ def test_where_the_platform_has_no_marks_playout_is_estimated_and_says_so() -> N
     clock.run(main())
 
 
-@pytest.mark.untraced
 def test_a_platform_that_never_answers_marks_costs_a_bounded_memory() -> None:
     """What it does not answer is forgotten in the end."""
     clock = VirtualClock()

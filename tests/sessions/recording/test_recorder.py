@@ -473,7 +473,6 @@ def test_a_place_far_ahead_of_the_clock_is_nonsense(tmp_path: Path) -> None:
     assert manifest.tracks[0].gap_ms == 20
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_hole_of_hours_holds_nobody_up(format: str, tmp_path: Path) -> None:
     """It is written a stretch at a time, between which the other tracks have their turns."""
