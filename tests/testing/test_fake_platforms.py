@@ -26,6 +26,7 @@ from rawmedia.audio.format import SPEECH, TELEPHONY
 from rawmedia.errors import ConfigurationError
 from rawmedia.testing import VirtualClock, speech_like, tone
 from rawmedia.testing.fake_acs import AcsMessages, FakeAcs
+from rawmedia.testing.fake_platform import FakePlatform
 from rawmedia.testing.fake_sockets import socket_pair
 from rawmedia.testing.fake_twilio import FakeTwilio, TwilioMessages
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from rawmedia.adapters.websocket.leg import WebSocketLeg
-    from rawmedia.testing.fake_platform import FakePlatform
     from rawmedia.testing.platform_messages import PlatformMessages
 
 
@@ -244,6 +244,14 @@ def test_complaints_say_when_and_are_bounded() -> None:
     run(fake, *["[]"] * 150)
     assert len(fake.complaints) == 100
     assert fake.complaints[0] == "the message is no object at 0 ms"
+
+
+def test_no_more_is_kept_of_what_is_played_than_was_asked_for() -> None:
+    """A call of hours must not fill the memory of whoever tests with it."""
+    fake = FakePlatform(AcsMessages(), clock=VirtualClock(), max_heard_ms=100)
+    run(fake, for_ms=400)
+    assert fake.heard().duration_ms == 100
+    assert fake.elapsed_ms >= 400
 
 
 def test_a_sender_waits_for_a_reader_who_does_not_read() -> None:
