@@ -449,6 +449,14 @@ def test_leaving_the_block_stops_everything_at_once() -> None:
     clock.run(main())
 
 
+def test_nobody_need_listen_to_what_a_room_tells() -> None:
+    """Who only connects people writes no handler."""
+    conference = confer(three(), on_event=None)
+    assert not conference.events
+    assert len(conference.reports.directions) == 3
+    assert conference.reports.complete
+
+
 def test_an_error_of_the_program_ends_the_room_with_it() -> None:
     """It is the program's own, so nobody may hide it."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -339,6 +341,23 @@ def test_a_client_that_leaves_at_once_is_no_event() -> None:
             assert (await http(emulator, "GET", "/nothing"))[0] == 404
 
     asyncio.run(main())
+
+
+def test_a_client_that_breaks_off_in_mid_request_is_no_event() -> None:
+    """A program that is killed says no goodbye: what is left of its connection is a reset."""
+
+    unhandled: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: unhandled.append(told))
+        async with AzureSpeechEmulator() as emulator:
+            with socket.create_connection(("127.0.0.1", emulator.port)) as client:
+                client.sendall(b"GET /nothing HTTP/1.1\r\nHost:")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            assert (await http(emulator, "GET", "/nothing"))[0] == 404, "it goes on"
+
+    asyncio.run(main())
+    assert not unhandled
 
 
 def test_a_port_that_is_taken_is_a_wrong_setting() -> None:

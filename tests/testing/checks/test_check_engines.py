@@ -88,7 +88,6 @@ def azure(emulator: AzureSpeechEmulator, key: str = KEY) -> AzureTranslator:
     )
 
 
-@pytest.mark.untraced
 def test_azure_speech_keeps_every_promise() -> None:
     """Microsoft's own SDK, on the emulator; what this one never does can't be checked by it."""
     with served() as emulator:
