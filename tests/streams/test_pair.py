@@ -301,3 +301,27 @@ def test_two_pairs_share_nothing() -> None:
     out_b.close()
     assert in_b.stats.buffered_ms == 0
     assert in_a.recv(timeout=0).position == 0
+
+
+def test_marks_and_positions_follow_whoever_reads_by_async_for() -> None:
+    """What was received counts as played, through whichever door it was received."""
+    out, back = audio_pair()
+    reached: list[object] = []
+    out.send(bytes(3_200))
+    out.mark("m", reached.append)
+    out.end()
+
+    async def read() -> int:
+        return len([frame async for frame in back])
+
+    assert asyncio.run(read()) == 5
+    assert len(reached) == 1
+    assert out.stats.pulled_position == 1_600
+
+
+def test_positions_follow_whoever_takes_all_that_is_ready() -> None:
+    """As for a single frame; else the sender would think that nobody reads."""
+    out, back = audio_pair()
+    out.send(bytes(3_200))
+    assert len(back.recv_ready()) == 5
+    assert out.stats.pulled_position == 1_600

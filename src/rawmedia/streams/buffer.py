@@ -108,15 +108,6 @@ class FrameBuffer:
             self.writers.wake_one()
         return frame
 
-    def take_all(self) -> list[AudioFrame]:
-        """Remove every frame, and wake whoever waits for room."""
-        frames = list(self.frames)
-        self.frames.clear()
-        self.samples = 0
-        if self.writers._waiters:
-            self.writers.wake_all()
-        return frames
-
     def clear(self) -> int:
         """Drop everything; returns how many samples that was."""
         dropped = self.samples

@@ -191,8 +191,6 @@ class AudioReader(ABC):
         with self._lock:
             buffer = self._buffer
             if buffer.frames and self._callback is None:
-                if not self._fill_gaps:
-                    return self._take_all()
                 ready: list[AudioFrame] = []
                 while buffer.frames:
                     ready.append(self._next_frame())
@@ -214,11 +212,8 @@ class AudioReader(ABC):
         return self
 
     async def __anext__(self) -> AudioFrame:
-        with self._lock:  # the frame path, once more, as another coroutine is a tenth of it
-            if self._buffer.frames and self._callback is None:
-                return self._next_frame()
         try:
-            return await wait_in_task(self._lock, self._clock, self._receive, None)
+            return await self.arecv()
         except EndOfStreamError:
             raise StopAsyncIteration from None
 
@@ -307,14 +302,6 @@ class AudioReader(ABC):
         self._frames_read += 1
         self._next_position = frame._position + frame._samples_per_channel
         return frame
-
-    def _take_all(self) -> list[AudioFrame]:
-        """Take every frame, of which there must be one."""
-        frames = self._buffer.take_all()
-        self._frames_read += len(frames)
-        last = frames[-1]
-        self._next_position = last._position + last._samples_per_channel
-        return frames
 
     def _gap_silence(self, frame: AudioFrame) -> AudioFrame | None:
         """A piece of the silence in front of a frame, or None.
