@@ -87,7 +87,7 @@ def test_nothing_is_loaded_before_a_fixture_is_used(tmp_path: Path) -> None:
         [sys.executable, "-m", "pytest", *ARGS, str(tmp_path)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COVERAGE_PROCESS_START": ""},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COVERAGE_PROCESS_CONFIG": ""},
         cwd=tmp_path,
         check=False,
     )

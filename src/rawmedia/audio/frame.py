@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     """What a frame can be made from: interleaved int16 bytes, or an array of samples."""
 
 
-_INT16 = np.dtype("<i2")
+_LITTLE = np.dtype("<i2")
 
 
 class AudioFrame:
@@ -143,7 +143,7 @@ class AudioFrame:
         if self._samples is None:
             assert self._data is not None
             # Read-only, as is every buffer that a frame keeps.
-            flat = np.frombuffer(self._data, _INT16)
+            flat = np.frombuffer(self._data, _LITTLE)
             self._samples = flat.reshape(-1, self._format._num_channels)
         return self._samples
 
@@ -157,7 +157,7 @@ class AudioFrame:
         if self._data is None:
             assert self._samples is not None
             # A view of its own where nothing has to be copied, and read-only in either case.
-            flat = np.ascontiguousarray(self._samples, _INT16).reshape(-1)
+            flat = np.ascontiguousarray(self._samples, _LITTLE).reshape(-1)
             flat.setflags(write=False)
             self._data = flat.data.cast("B")
         return self._data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _REFRESHES_PER_SECOND = 8
 
 
-class TerminalDisplay:
+class TerminalDisplay(ABC):
     """Draws below what scrolls by; leaves only that when it ends.
 
     Args:
@@ -65,17 +66,17 @@ class TerminalDisplay:
 
     # What is different in each.
 
+    @abstractmethod
     def _final(self, who: str, event: FinalTranslation) -> RenderableType:
         """A final as it scrolls by."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _partial(self, who: str, event: PartialTranslation) -> Iterable[tuple[str, str]]:
         """The lines of a partial: of each what it is labelled with, and the text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _bottom(self) -> RenderableType:
         """What stands below all that; called by the terminal's own thread."""
-        raise NotImplementedError
 
     # What is the same.
 

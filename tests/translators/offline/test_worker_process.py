@@ -169,7 +169,7 @@ def test_the_worker_starts_without_the_rest_of_the_library() -> None:
         timeout=60,
         check=True,
         text=True,
-        env={**os.environ, "COVERAGE_PROCESS_START": ""},
+        env={**os.environ, "COVERAGE_PROCESS_CONFIG": ""},
     )
     loaded = set(done.stdout.split())
     assert "rawmedia.translators.offline.listener" in loaded

@@ -103,9 +103,8 @@ class OriginalBuffer:
         self._chunks.clear()
         self._size = 0
         self._flowing = self._torn = False
-        self._heard = np.zeros(
-            (1, self._format.num_channels), np.int16
-        )  # which ended with the last
+        # What was heard last; a break is glided over from where it ended.
+        self._heard = np.zeros((1, self._format.num_channels), np.int16)
         self._dry = self._resumed + 1  # how long it has given nothing since it ran dry
         self._waited = 0
         self._begin_window()
