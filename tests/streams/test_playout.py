@@ -12,7 +12,6 @@ from stream_kit import FRAME, pcm, run, settle
 from rawmedia.audio.format import TELEPHONY
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import (
-    ConfigurationError,
     EndOfStreamError,
     StreamClosedError,
     StreamFailedError,
@@ -417,9 +416,7 @@ def test_a_transport_may_say_from_pull_to_pull_how_late_audio_is_heard() -> None
         stream.pull()
         assert stream.stats.played_position == FRAME
         for delay_ms in (100, 0, 50):
-            stream.playout_delay_ms = delay_ms
-            assert stream.playout_delay_ms == delay_ms
-            stream.pull()
+            stream.pull(heard_at=delay_ms / 1000)
             assert stream.stats.played_position == FRAME
         await clock.sleep_until(0.0505)
         # The second is due, but what was pulled before it is not: playout has one order.
@@ -430,10 +427,29 @@ def test_a_transport_may_say_from_pull_to_pull_how_late_audio_is_heard() -> None
     clock.run(main())
 
 
-@pytest.mark.parametrize("delay_ms", [-1, 60_001, float("nan")])
-def test_a_delay_that_can_not_be_is_refused(delay_ms: float) -> None:
-    """And the one before still holds."""
-    stream = OutboundAudioStream(playout_delay_ms=5)
-    with pytest.raises(ConfigurationError, match="playout_delay_ms"):
-        stream.playout_delay_ms = delay_ms
-    assert stream.playout_delay_ms == 5
+def test_what_was_heard_is_forgotten_though_nobody_asks() -> None:
+    """A call of hours, whose transport says of every frame when it is heard, costs no memory."""
+    clock, playout = VirtualClock(), Playout(0.0)
+
+    async def main() -> int:
+        most = 0
+        for number in range(2_000):
+            await clock.sleep_until(number * 0.02)
+            playout.note_pull(FRAME, clock, heard_at=clock.now() + 0.08)
+            playout.pull(FRAME)
+            most = max(most, len(playout._pulls))
+        assert playout.played(clock.now()) == 1_996 * FRAME
+        return most
+
+    assert clock.run(main()) <= 101
+
+
+def test_what_the_platform_reports_goes_before_what_the_transport_expects() -> None:
+    """An expectation is an estimate; and it is not kept for ever beside reports."""
+    stream = OutboundAudioStream()
+    stream.report_played(0)
+    for _ in range(500):
+        stream.pull(heard_at=0.0)
+    stats = stream.stats
+    assert (stats.played_position, stats.played_is_estimate) == (0, False)
+    assert not stream._playout._pulls

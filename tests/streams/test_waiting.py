@@ -50,6 +50,7 @@ class Tray:
         self.attempts += 1
         return self.things.popleft() if self.things else PENDING
 
+    @property
     def waiters(self) -> WaitList:
         return self.takers
 

@@ -262,6 +262,7 @@ class _Next:
         """Take an update that is due, or say that none will come."""
         return self._subscription._take()
 
+    @property
     def waiters(self) -> WaitList:
         """Those who wait for the same subscription."""
         return self._subscription._waiters

@@ -208,6 +208,7 @@ class _EventQueue:
             raise EndOfStreamError
         return PENDING
 
+    @property
     def waiters(self) -> WaitList:
         return self._readers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.audio.frame import AudioFrame
@@ -18,10 +18,10 @@ from rawmedia.streams.sending import Ready
 from rawmedia.streams.source import OutboundSource, given_frame
 from rawmedia.streams.waiting import wait_in_task
 from rawmedia.streams.wire_tap import WireTap
-from rawmedia.streams.writer import AudioWriter, checked_playout_delay
+from rawmedia.streams.writer import AudioWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from rawmedia.errors import StreamError
     from rawmedia.streams.clock import Clock
@@ -106,11 +106,16 @@ class OutboundAudioStream(AudioWriter):
 
     # The transport's end; the program's end, which comes beside it, is the writer's.
 
-    def pull(self) -> AudioFrame:
+    def pull(self, heard_at: float | None = None) -> AudioFrame:
         """Take exactly one frame; never waits.
 
         With nothing queued it is what the source gives, or silence marked as filler.
         ``position`` counts on the wire: every pulled sample, silence included.
+
+        Args:
+            heard_at: When it will be heard, in seconds on the stream's clock, where the transport
+                knows and the platform does not report it: one that sends some frames further
+                ahead than others. None for ``playout_delay_ms`` from now.
 
         Raises:
             EndOfStreamError: After ``end``, when all that was sent was pulled.
@@ -121,13 +126,13 @@ class OutboundAudioStream(AudioWriter):
             with self._lock:
                 source = None
                 if self._buffer.frames and not self._clearing:
-                    frame = self._next_frame()
+                    frame = self._next_frame(heard_at)
                 elif self._source is None or self._clearing or self._lifecycle.over:
-                    frame = self._silent_frame()
+                    frame = self._silent_frame(heard_at)
                 else:
                     source, generation = self._source, self._generation
             if source is not None:
-                frame = self._frame_of(source, generation)
+                frame = self._frame_of(source, generation, heard_at)
         except EndOfStreamError:
             # What was pulled before may only now have been heard.
             self._settle()
@@ -212,18 +217,6 @@ class OutboundAudioStream(AudioWriter):
             self._source = source
 
     @property
-    def playout_delay_ms(self) -> float:
-        """How long after a pull its audio is heard, where nobody reports playout; 0 to 60000.
-
-        A transport that sends some frames further ahead than others sets it before each pull.
-        """
-        return self._playout.delay_s * 1000
-
-    @playout_delay_ms.setter
-    def playout_delay_ms(self, delay_ms: float) -> None:
-        self._playout.delay_s = checked_playout_delay(delay_ms) / 1000
-
-    @property
     def queued(self) -> bool:
         """Whether a whole frame that was sent waits to be pulled; what a source has does not count."""
         return bool(self._buffer.frames)
@@ -243,9 +236,9 @@ class OutboundAudioStream(AudioWriter):
             self.fail(error)
             return False
 
-    async def aready(
+    def aready(
         self, timeout: float | None = None, *, timer: MovingTimer | None = None
-    ) -> None:
+    ) -> Coroutine[Any, Any, object]:
         """Wait until a frame that was sent can be pulled, or the stream is cleared meanwhile.
 
         For a transport that has no pace, or waits for what is late. Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
@@ -261,7 +254,7 @@ class OutboundAudioStream(AudioWriter):
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
-        await wait_in_task(self._lock, self._clock, Ready(self), timeout, timers=timer)
+        return wait_in_task(self._lock, self._clock, Ready(self), timeout, timers=timer)
 
     def tap(self, capacity_ms: float | None = None) -> AudioReader:
         """A reader of all that is pulled from here on, silence included, such as a recorder.
@@ -332,19 +325,19 @@ class OutboundAudioStream(AudioWriter):
         for tap in self._taps:
             tap.wake()
 
-    def _next_frame(self) -> AudioFrame:
+    def _next_frame(self, heard_at: float | None) -> AudioFrame:
         """The oldest frame, which must be there, moved to its place on the wire."""
         playout = self._playout
         frame = self._buffer.take()
         # The intake made this object and nobody else has it, so it may still change.
         frame._position = playout.pulled
-        if playout.delayed:
-            playout.note_pull(self._frame_samples, self._clock.now())
+        if playout.timed or (heard_at is not None and playout.estimated):
+            playout.note_pull(self._frame_samples, self._clock, heard_at)
         playout.pull(self._frame_samples)
         self._in_underrun = False
         return frame
 
-    def _silent_frame(self) -> AudioFrame:
+    def _silent_frame(self, heard_at: float | None) -> AudioFrame:
         error = self._lifecycle.reader_error()
         if error is not None and not self._buffer.frames:
             raise error
@@ -356,16 +349,16 @@ class OutboundAudioStream(AudioWriter):
             self._idle += samples
         self._in_underrun = self._segment_open
         frame = AudioFrame(self._silence, self._format, playout.pulled, filler=True)
-        if playout.delayed:
-            playout.note_pull(samples, self._clock.now())
+        if playout.timed or (heard_at is not None and playout.estimated):
+            playout.note_pull(samples, self._clock, heard_at)
         playout.pulled += samples
         return frame
 
-    def _source_frame(self, given: AudioFrame) -> AudioFrame:
+    def _source_frame(self, given: AudioFrame, heard_at: float | None) -> AudioFrame:
         samples, playout = self._frame_samples, self._playout
         given._position = playout.pulled
-        if playout.delayed:
-            playout.note_pull(samples, self._clock.now())
+        if playout.timed or (heard_at is not None and playout.estimated):
+            playout.note_pull(samples, self._clock, heard_at)
         playout.pulled += samples
         self._from_source += samples
         self._in_underrun = False
@@ -382,7 +375,9 @@ class OutboundAudioStream(AudioWriter):
 
     # With the lock free.
 
-    def _frame_of(self, source: OutboundSource, generation: int) -> AudioFrame:
+    def _frame_of(
+        self, source: OutboundSource, generation: int, heard_at: float | None
+    ) -> AudioFrame:
         """Ask the source; silence where it has nothing, and what was sent meanwhile goes first then."""
         given: AudioFrame | None = None
         self._asking = get_ident()
@@ -401,11 +396,11 @@ class OutboundAudioStream(AudioWriter):
                     self._lifecycle.over and self._is_dead()
                 )
                 if given is not None and current:
-                    frame = self._source_frame(given)
+                    frame = self._source_frame(given, heard_at)
                 elif self._buffer.frames and not self._clearing:
-                    frame = self._next_frame()
+                    frame = self._next_frame(heard_at)
                 else:
-                    frame = self._silent_frame()
+                    frame = self._silent_frame(heard_at)
                 if self._playout.given and current:
                     self._playout.give()
         finally:

@@ -138,7 +138,7 @@ class _SendingEnd(OutboundAudioStream):
         self._inbound = inbound
         inbound._peer = self
 
-    def pull(self) -> Never:
+    def pull(self, heard_at: float | None = None) -> Never:  # noqa: ARG002
         """Refuse: the other end receives."""
         raise StreamUseError("this stream is one end of a pair: receive from the other end")
 
@@ -151,7 +151,7 @@ class _SendingEnd(OutboundAudioStream):
         if source is not None:
             raise StreamUseError("this stream is one end of a pair: nobody pulls from it")
 
-    async def aready(
+    def aready(
         self,
         timeout: float | None = None,  # noqa: ARG002
         *,

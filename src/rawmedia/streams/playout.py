@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rawmedia.streams.clock import Clock
+
 MAX_MARKS = 1_000
 """How many marks may wait at once."""
+_MANY_PULLS = 100
+"""Of how many it is not looked whether they were heard, where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Playout:
     def __init__(self, delay_s: float) -> None:
         self._delay = delay_s
         self._delayed = delay_s > 0
+        self.timed = self._delayed
+        """Whether pulls have to be timed: what was pulled is heard later, and nobody reports it."""
         self.pulled = 0
         """Wire position of the next sample to be pulled."""
         self.place = 0
@@ -112,27 +118,18 @@ class Playout:
         """The platform played up to ``position``; never goes back nor past what was pulled."""
         self._reported = max(self._reported or 0, min(position, self.pulled))
         self._pulls.clear()
+        self.timed = False
 
-    @property
-    def delayed(self) -> bool:
-        """Whether pulls have to be timed: what was pulled is heard later, and nobody reports it."""
-        return self._delayed and self._reported is None
-
-    @property
-    def delay_s(self) -> float:
-        """How long after its pull audio is heard; may change from one pull to the next."""
-        return self._delay
-
-    @delay_s.setter
-    def delay_s(self, delay_s: float) -> None:
-        self._delay = delay_s
-        if delay_s and not self._delayed:
+    def note_pull(self, samples: int, clock: Clock, heard_at: float | None = None) -> None:
+        """Remember when audio is heard; before it is counted as pulled."""
+        if not self._delayed:
             self._delayed, self._heard = True, self.pulled
-
-    def note_pull(self, samples: int, now: float) -> None:
-        """Remember when audio leaves; before it is counted as pulled."""
-        self.played(now)
-        self._pulls.append((now + self._delay, self.pulled + samples))
+        if heard_at is None or len(self._pulls) >= _MANY_PULLS:
+            now = clock.now()
+            self.played(now)  # which forgets what was heard
+            if heard_at is None:
+                heard_at = now + self._delay
+        self._pulls.append((heard_at, self.pulled + samples))
 
     def pull(self, samples: int) -> None:
         """Count sent audio that leaves, and the waypoints that leave with it."""

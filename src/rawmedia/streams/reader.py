@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rawmedia.audio.format import AudioFormat
     from rawmedia.streams.buffer import FrameBuffer, Lifecycle
     from rawmedia.streams.clock import Clock
-    from rawmedia.streams.waiting import WaitList
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,14 @@ class ReaderStats:
 class Receive:
     """The operation of taking the next frame; one object serves a reader for life."""
 
-    __slots__ = ("_reader",)
+    __slots__ = ("_reader", "waiters")
 
     retry_at: ClassVar[None] = None
     """Only a wake-up helps."""
 
     def __init__(self, reader: AudioReader) -> None:
         self._reader = reader
+        self.waiters = reader._buffer.readers
 
     def attempt(self) -> AudioFrame | Literal[Pending.PENDING]:
         """Take a frame, or say why none will come."""
@@ -62,10 +62,6 @@ class Receive:
         if error is not None:
             raise error
         return PENDING
-
-    def waiters(self) -> WaitList:
-        """Among the readers."""
-        return self._reader._buffer.readers
 
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo: a frame is only taken by an attempt that gives it."""

@@ -428,6 +428,7 @@ class _Rendering:
         self._receiver._sleeping_until = self._due
         return None if self._receiver._over else PENDING
 
+    @property
     def waiters(self) -> WaitList:
         return self._receiver._waiters
 

@@ -57,6 +57,7 @@ class Send:
         self._leave()
         return self.accepted
 
+    @property
     def waiters(self) -> WaitList:
         """For room when it is this send's turn, else for the turn."""
         buffer = self._writer._buffer
@@ -123,6 +124,7 @@ class Drain:
             raise error
         return PENDING if self.outcome is None else self.outcome
 
+    @property
     def waiters(self) -> WaitList:
         """Among those who wait for playout."""
         return self._writer._buffer.drainers
@@ -144,7 +146,7 @@ class Drain:
 class Ready:
     """The operation of waiting until a frame that was sent can be pulled, or the stream was cleared."""
 
-    __slots__ = ("_generation", "_writer")
+    __slots__ = ("_generation", "_writer", "waiters")
 
     retry_at: ClassVar[None] = None
     """Only a wake-up helps."""
@@ -152,6 +154,7 @@ class Ready:
     def __init__(self, writer: AudioWriter) -> None:
         self._writer = writer
         self._generation = writer._generation
+        self.waiters = writer._buffer.readers
 
     def attempt(self) -> Literal[True, Pending.PENDING]:
         """Look whether one can, or it was and the transport knows."""
@@ -160,14 +163,11 @@ class Ready:
             return True
         if writer._generation != self._generation and not writer._clearing:
             return True
-        error = writer._lifecycle.reader_error()
-        if error is not None:
+        if writer._lifecycle.over:
+            error = writer._lifecycle.reader_error()
+            assert error is not None
             raise error
         return PENDING
-
-    def waiters(self) -> WaitList:
-        """Among those who wait for a frame."""
-        return self._writer._buffer.readers
 
     def abandon(self, error: BaseException) -> None:
         """Nothing to undo."""

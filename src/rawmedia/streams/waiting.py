@@ -48,8 +48,9 @@ class Operation(Protocol[T_co]):
         """Do it if it can be done now; may do a part of it. When it raises it leaves no trace."""
         ...
 
+    @property
     def waiters(self) -> WaitList:
-        """Where to sleep until the next attempt."""
+        """Where to sleep until the next attempt; after one that is pending."""
         ...
 
     def abandon(self, error: BaseException) -> None:
@@ -143,7 +144,7 @@ class _Sleeper(ABC, Generic[T]):
                 self._check_deadline(self._timeout)
             self.woken = False
             self._lie_down()
-            self._waiters = operation.waiters()
+            self._waiters = operation.waiters
             self._waiters.join(self)
         return PENDING
 
@@ -186,25 +187,22 @@ class _SleepingThread(_Sleeper[T]):
 
 
 class _SleepingTask(_Sleeper[T]):
-    __slots__ = ("_loop", "future")
+    __slots__ = ("future",)
 
     future: asyncio.Future[None]
-
-    def __init__(
-        self, lock: threading.RLock, clock: Clock, operation: Operation[T], timeout: float | None
-    ) -> None:
-        super().__init__(lock, clock, operation, timeout)
-        self._loop = asyncio.get_running_loop()
 
     def wake(self) -> bool:
         self.woken = True
         # On the task's own loop a plain call is enough; call_soon_threadsafe writes to a
         # pipe and costs three times as much.
-        if asyncio._get_running_loop() is self._loop:
-            _stir(self.future)
+        future = self.future
+        loop = future.get_loop()
+        if asyncio._get_running_loop() is loop:
+            if not future.done():
+                future.set_result(None)
             return True
         try:
-            self._loop.call_soon_threadsafe(_stir, self.future)
+            loop.call_soon_threadsafe(_stir, future)
         except RuntimeError as closed:  # the loop is, and its task will never run again
             self._operation.abandon(closed)
             return False
@@ -215,7 +213,7 @@ class _SleepingTask(_Sleeper[T]):
         _stir(self.future)
 
     def _lie_down(self) -> None:
-        self.future = self._loop.create_future()
+        self.future = asyncio.get_running_loop().create_future()
 
 
 def _stir(future: asyncio.Future[None]) -> None:
