@@ -136,7 +136,11 @@ def from_bytes(data: PCMBytes, num_channels: int) -> Int16Samples:
 
 def to_bytes(samples: Int16Samples) -> bytes:
     """An array ``(samples_per_channel, num_channels)`` as interleaved little-endian bytes."""
-    return samples.astype(_LITTLE, copy=False).tobytes()
+    if (
+        samples.dtype is not _LITTLE
+    ):  # on nearly every machine it is; to find that out otherwise costs more
+        samples = samples.astype(_LITTLE, copy=False)
+    return samples.tobytes()
 
 
 def mix_down(samples: Int16Samples, num_channels: int) -> FloatSamples:

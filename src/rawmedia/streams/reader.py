@@ -187,9 +187,10 @@ class AudioReader(ABC):
         with self._lock:
             buffer = self._buffer
             if buffer.frames and self._callback is None:
-                ready: list[AudioFrame] = []
+                take = self._next_frame if self._fill_gaps else self._take
+                ready = [take()]
                 while buffer.frames:
-                    ready.append(self._next_frame())
+                    ready.append(take())
                 return ready
             if self._lifecycle.over or self._callback is not None:
                 self._receive.attempt()  # which says why there is none

@@ -64,7 +64,7 @@ def given_frame(
         if given._samples_per_channel != samples:
             raise _wrong(format, samples, f"a frame of {given._samples_per_channel}")
         return given.at(position)
-    if type(given) is not np.ndarray or given.dtype != _INT16:
+    if type(given) is not np.ndarray or (given.dtype is not _INT16 and given.dtype != _INT16):
         raise _wrong(format, samples, f"{getattr(given, 'dtype', type(given).__name__)}")
     if given.shape != (samples, format._num_channels):
         if given.shape != (samples,) or format._num_channels != 1:

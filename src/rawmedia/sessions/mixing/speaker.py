@@ -226,7 +226,7 @@ class MixInput:
 
     def _look_ahead(self, playout: SpeechPlayout, samples: int) -> None:
         """Hold speech that could begin until the original is down."""
-        if playout.speaking or not playout.ready or self._original_route.silent:
+        if not playout.ready or playout.speaking or self._original_route.silent:
             self._wait = None
         elif self._wait is None:
             self._wait = self._time_to_lower()

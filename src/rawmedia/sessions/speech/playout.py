@@ -219,6 +219,8 @@ class SpeechPlayout:
         """
         self._now = now
         line = self._line
+        if line.tail is None and not line.queue:
+            return None
         if line.tail is None and self._choose(samples, now):
             self._until_review -= samples
             return line.say(samples, now, self._next_lag, self._expected_ms)
