@@ -143,8 +143,8 @@ class AudioFrame:
         if self._samples is None:
             assert self._data is not None
             # Read-only, as is every buffer that a frame keeps.
-            flat = np.frombuffer(self._data, _LITTLE)
-            self._samples = flat.reshape(-1, self._format._num_channels)
+            shape = (self._samples_per_channel, self._format._num_channels)
+            self._samples = np.ndarray(shape, _LITTLE, self._data)
         return self._samples
 
     @property

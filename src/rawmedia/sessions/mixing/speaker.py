@@ -155,8 +155,10 @@ class MixInput:
 
     def hear(self, frame: AudioFrame, lock: threading.RLock) -> None:
         """Take what was said; the mix's lock is only held while that is put where it is rendered from."""
-        route = self._original_route
-        samples = None if route.silent else self._converted(frame)
+        route, samples = self._original_route, None
+        if not route.silent:
+            own = frame._format is self._format and self._converter is None
+            samples = frame.samples if own else self._converted(frame)
         # Whether there is a pause matters only to who waits for one.
         speaks = self._mixing.timing == "consecutive" and self._speaks(frame)
         if samples is None and not speaks:
