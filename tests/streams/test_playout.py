@@ -12,6 +12,7 @@ from stream_kit import FRAME, pcm, run, settle
 from rawmedia.audio.format import TELEPHONY
 from rawmedia.audio.frame import AudioFrame
 from rawmedia.errors import (
+    ConfigurationError,
     EndOfStreamError,
     StreamClosedError,
     StreamFailedError,
@@ -453,3 +454,43 @@ def test_what_the_platform_reports_goes_before_what_the_transport_expects() -> N
     stats = stream.stats
     assert (stats.played_position, stats.played_is_estimate) == (0, False)
     assert not stream._playout._pulls
+
+
+def test_a_pull_that_says_nothing_after_one_that_did_is_heard_after_the_delay() -> None:
+    """Else whoever drains would wait for ever."""
+    clock = VirtualClock()
+    stream = OutboundAudioStream(clock=clock)
+
+    async def main() -> None:
+        stream.pull(heard_at=0.05)
+        stream.send(pcm(FRAME))
+        stream.pull()
+        assert await stream.adrain(3)
+        assert stream.stats.played_position == 2 * FRAME
+
+    clock.run(main())
+
+
+def test_a_drain_ends_where_the_last_frame_was_to_be_heard_before_others() -> None:
+    """Playout has one order, so it counts as heard after them, and who waits does not look without end."""
+    clock = VirtualClock()
+    stream = OutboundAudioStream(clock=clock)
+
+    async def main() -> float:
+        stream.send(pcm(2 * FRAME))
+        stream.pull(heard_at=0.1)
+        stream.pull(heard_at=0.0)
+        assert await stream.adrain(3)
+        return clock.now()
+
+    assert clock.run(main()) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("heard_at", [float("nan"), float("inf")])
+def test_a_time_that_never_comes_is_refused(heard_at: float) -> None:
+    """It would hold up playout for ever; and the frame is still there."""
+    stream = OutboundAudioStream()
+    stream.send(pcm(FRAME))
+    with pytest.raises(ConfigurationError, match="heard_at"):
+        stream.pull(heard_at=heard_at)
+    assert not stream.pull().filler

@@ -136,9 +136,8 @@ def from_bytes(data: PCMBytes, num_channels: int) -> Int16Samples:
 
 def to_bytes(samples: Int16Samples) -> bytes:
     """An array ``(samples_per_channel, num_channels)`` as interleaved little-endian bytes."""
-    if (
-        samples.dtype is not _LITTLE
-    ):  # on nearly every machine it is; to find that out otherwise costs more
+    # Nearly always little-endian already, which costs more to find out otherwise.
+    if samples.dtype is not _LITTLE:
         samples = samples.astype(_LITTLE, copy=False)
     return samples.tobytes()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rawmedia.audio.format import DEFAULT_FRAME_MS, SPEECH, AudioFormat
 from rawmedia.audio.frame import AudioFrame
-from rawmedia.errors import EndOfStreamError, StreamUseError
+from rawmedia.errors import ConfigurationError, EndOfStreamError, StreamUseError
 from rawmedia.streams.buffer import checked_capacity
 from rawmedia.streams.clock import SYSTEM_CLOCK
 from rawmedia.streams.pacing import Pacer
@@ -21,7 +22,7 @@ from rawmedia.streams.wire_tap import WireTap
 from rawmedia.streams.writer import AudioWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from rawmedia.errors import StreamError
     from rawmedia.streams.clock import Clock
@@ -113,15 +114,19 @@ class OutboundAudioStream(AudioWriter):
         ``position`` counts on the wire: every pulled sample, silence included.
 
         Args:
-            heard_at: When it will be heard, in seconds on the stream's clock, where the transport
-                knows and the platform does not report it: one that sends some frames further
-                ahead than others. None for ``playout_delay_ms`` from now.
+            heard_at: When it counts as heard, whole, in seconds on the stream's clock, where the
+                transport knows and the platform does not report it: one that sends some frames
+                further ahead than others. Not before what was pulled before it. None for
+                ``playout_delay_ms`` from now.
 
         Raises:
+            ConfigurationError: ``heard_at`` is no finite time; nothing was pulled.
             EndOfStreamError: After ``end``, when all that was sent was pulled.
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
+        if heard_at is not None and not isfinite(heard_at):
+            raise ConfigurationError("heard_at", f"a finite time, not {heard_at}")
         try:
             with self._lock:
                 source = None
@@ -236,9 +241,9 @@ class OutboundAudioStream(AudioWriter):
             self.fail(error)
             return False
 
-    def aready(
+    async def aready(
         self, timeout: float | None = None, *, timer: MovingTimer | None = None
-    ) -> Coroutine[Any, Any, object]:
+    ) -> None:
         """Wait until a frame that was sent can be pulled, or the stream is cleared meanwhile.
 
         For a transport that has no pace, or waits for what is late. Cancelling loses nothing. What a source has wakes nobody, so look at `pending` first,
@@ -254,7 +259,7 @@ class OutboundAudioStream(AudioWriter):
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
-        return wait_in_task(self._lock, self._clock, Ready(self), timeout, timers=timer)
+        await wait_in_task(self._lock, self._clock, Ready(self), timeout, timers=timer)
 
     def tap(self, capacity_ms: float | None = None) -> AudioReader:
         """A reader of all that is pulled from here on, silence included, such as a recorder.

@@ -151,7 +151,7 @@ class _SendingEnd(OutboundAudioStream):
         if source is not None:
             raise StreamUseError("this stream is one end of a pair: nobody pulls from it")
 
-    def aready(
+    async def aready(
         self,
         timeout: float | None = None,  # noqa: ARG002
         *,

@@ -123,12 +123,16 @@ class Playout:
     def note_pull(self, samples: int, clock: Clock, heard_at: float | None = None) -> None:
         """Remember when audio is heard; before it is counted as pulled."""
         if not self._delayed:
-            self._delayed, self._heard = True, self.pulled
+            self._delayed = self.timed = True
+            self._heard = self.pulled
         if heard_at is None or len(self._pulls) >= _MANY_PULLS:
             now = clock.now()
             self.played(now)  # which forgets what was heard
             if heard_at is None:
                 heard_at = now + self._delay
+        if self._pulls:
+            # Playout has one order: nothing is heard before what was pulled before it.
+            heard_at = max(heard_at, self._pulls[-1][0])
         self._pulls.append((heard_at, self.pulled + samples))
 
     def pull(self, samples: int) -> None:

@@ -462,4 +462,4 @@ class AudioWriter(ABC):
         return results
 
 
-__all__ = ["AudioWriter", "checked_playout_delay"]
+__all__ = ["AudioWriter"]

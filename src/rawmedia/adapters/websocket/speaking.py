@@ -75,29 +75,31 @@ class Speaking:
             SocketClosedError: The socket is gone.
             StreamFailedError: Somebody failed the stream.
         """
-        pacer, marked = self._pacer, attachment.dialect.marks
+        pacer = self._pacer
         pacer.restart()
         try:
             while True:
-                await pacer.ready()
-                if self._leg._state == "suspended":
-                    await self._resumed()
-                    pacer.restart()
-                    continue
-                frame = pacer.pull()
+                try:
+                    await pacer.ready()
+                    if self._leg._state == "suspended":
+                        await self._resumed()
+                        pacer.restart()
+                        continue
+                    frame = pacer.pull()
+                except EndOfStreamError:
+                    await self._play_out(attachment)
+                    return
+                except StreamClosedError:
+                    return  # the program wants no more to be heard
                 if self._clears:
                     cleared_at = await self._clear(attachment)
                     pacer.restart()
                     if frame.position < cleared_at:
                         continue
-                if marked:
+                if attachment.dialect.marks:
                     await self._send_marked(attachment, frame)
                 else:
                     await attachment.say(frame)
-        except EndOfStreamError:
-            await self._play_out(attachment)
-        except StreamClosedError:
-            return  # the program wants no more to be heard
         finally:
             pacer.close()
 
