@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from rawmedia.streams.sending import Ready
 from rawmedia.streams.source import OutboundSource, given_frame
 from rawmedia.streams.waiting import wait_in_task
 from rawmedia.streams.wire_tap import WireTap
-from rawmedia.streams.writer import AudioWriter
+from rawmedia.streams.writer import MAX_PLAYOUT_DELAY_MS, AudioWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,19 +113,23 @@ class OutboundAudioStream(AudioWriter):
         ``position`` counts on the wire: every pulled sample, silence included.
 
         Args:
-            heard_at: When it counts as heard, whole, in seconds on the stream's clock, where the
+            heard_at: When it begins to be heard, in seconds on the stream's clock, where the
                 transport knows and the platform does not report it: one that sends some frames
-                further ahead than others. Not before what was pulled before it. None for
-                ``playout_delay_ms`` from now.
+                further ahead than others. None for ``playout_delay_ms`` from now. From then
+                on the frame counts as played, but not before what was pulled before it.
 
         Raises:
-            ConfigurationError: ``heard_at`` is no finite time; nothing was pulled.
+            ConfigurationError: ``heard_at`` is no time, or more than a minute ahead; nothing was
+                pulled.
             EndOfStreamError: After ``end``, when all that was sent was pulled.
             StreamFailedError: The stream failed.
             StreamClosedError: The stream was closed.
         """
-        if heard_at is not None and not isfinite(heard_at):
-            raise ConfigurationError("heard_at", f"a finite time, not {heard_at}")
+        if (
+            heard_at is not None
+            and not (heard_at - self._clock.now()) * 1000 <= MAX_PLAYOUT_DELAY_MS
+        ):
+            raise ConfigurationError("heard_at", f"a minute ahead at most, not {heard_at}")
         try:
             with self._lock:
                 source = None
@@ -336,8 +339,7 @@ class OutboundAudioStream(AudioWriter):
         frame = self._buffer.take()
         # The intake made this object and nobody else has it, so it may still change.
         frame._position = playout.pulled
-        if playout.timed or (heard_at is not None and playout.estimated):
-            playout.note_pull(self._frame_samples, self._clock, heard_at)
+        playout.note_pull(self._frame_samples, self._clock, heard_at)
         playout.pull(self._frame_samples)
         self._in_underrun = False
         return frame
@@ -354,16 +356,14 @@ class OutboundAudioStream(AudioWriter):
             self._idle += samples
         self._in_underrun = self._segment_open
         frame = AudioFrame(self._silence, self._format, playout.pulled, filler=True)
-        if playout.timed or (heard_at is not None and playout.estimated):
-            playout.note_pull(samples, self._clock, heard_at)
+        playout.note_pull(samples, self._clock, heard_at)
         playout.pulled += samples
         return frame
 
     def _source_frame(self, given: AudioFrame, heard_at: float | None) -> AudioFrame:
         samples, playout = self._frame_samples, self._playout
         given._position = playout.pulled
-        if playout.timed or (heard_at is not None and playout.estimated):
-            playout.note_pull(samples, self._clock, heard_at)
+        playout.note_pull(samples, self._clock, heard_at)
         playout.pulled += samples
         self._from_source += samples
         self._in_underrun = False

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 MAX_MARKS = 1_000
 """How many marks may wait at once."""
-_MANY_PULLS = 100
-"""Of how many it is not looked whether they were heard, where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,6 @@ class Playout:
     def __init__(self, delay_s: float) -> None:
         self._delay = delay_s
         self._delayed = delay_s > 0
-        self.timed = self._delayed
-        """Whether pulls have to be timed: what was pulled is heard later, and nobody reports it."""
         self.pulled = 0
         """Wire position of the next sample to be pulled."""
         self.place = 0
@@ -118,18 +114,17 @@ class Playout:
         """The platform played up to ``position``; never goes back nor past what was pulled."""
         self._reported = max(self._reported or 0, min(position, self.pulled))
         self._pulls.clear()
-        self.timed = False
 
     def note_pull(self, samples: int, clock: Clock, heard_at: float | None = None) -> None:
-        """Remember when audio is heard; before it is counted as pulled."""
+        """Remember when audio is heard, if that is later and nobody reports it; before it is counted as pulled."""
+        if self._reported is not None or (heard_at is None and not self._delayed):
+            return
         if not self._delayed:
-            self._delayed = self.timed = True
-            self._heard = self.pulled
-        if heard_at is None or len(self._pulls) >= _MANY_PULLS:
-            now = clock.now()
-            self.played(now)  # which forgets what was heard
-            if heard_at is None:
-                heard_at = now + self._delay
+            self._delayed, self._heard = True, self.pulled
+        now = clock.now()
+        self.played(now)  # which forgets what was heard
+        if heard_at is None:
+            heard_at = now + self._delay
         if self._pulls:
             # Playout has one order: nothing is heard before what was pulled before it.
             heard_at = max(heard_at, self._pulls[-1][0])

@@ -163,9 +163,8 @@ class Ready:
             return True
         if writer._generation != self._generation and not writer._clearing:
             return True
-        if writer._lifecycle.over:
-            error = writer._lifecycle.reader_error()
-            assert error is not None
+        error = writer._lifecycle.reader_error()
+        if error is not None:
             raise error
         return PENDING
 

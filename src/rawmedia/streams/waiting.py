@@ -198,8 +198,7 @@ class _SleepingTask(_Sleeper[T]):
         future = self.future
         loop = future.get_loop()
         if asyncio._get_running_loop() is loop:
-            if not future.done():
-                future.set_result(None)
+            _stir(future)
             return True
         try:
             loop.call_soon_threadsafe(_stir, future)

@@ -462,4 +462,4 @@ class AudioWriter(ABC):
         return results
 
 
-__all__ = ["AudioWriter"]
+__all__ = ["MAX_PLAYOUT_DELAY_MS", "AudioWriter"]

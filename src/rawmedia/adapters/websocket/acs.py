@@ -143,7 +143,7 @@ class AcsDialect(JsonDialect):
             return self._fault("odd_bytes")
         if participant is not None and not is_name(participant):
             return self._fault("bad_field", "participantRawID")
-        at = None if timestamp is None else _time_ms(timestamp)
+        at = _time_ms(timestamp)
         received = AudioReceived(audio, participant, at, silent is True)
         if at is None and timestamp is not None:
             return (*self._fault("bad_timestamp", "timestamp"), received)

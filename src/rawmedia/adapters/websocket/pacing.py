@@ -89,7 +89,7 @@ class LeadPacer:
         if self._frames == 0:
             self._start = now
         # Multiplied, not added up, so that rounding makes no drift.
-        heard = self._start + self._frames * self._frame
+        heard = self.heard_until
         late = now - heard
         if late > _CATCH_UP_S:
             self._start += late
@@ -108,11 +108,11 @@ class LeadPacer:
             # waited for it would be late with every frame.
             if not self._unannounced:
                 await self._await_source(until)
-        elif now < until and not outbound._buffer.frames and not self._urgent:
+        elif now < until and not outbound.queued and not self._urgent:
             # A clear ends this, too.
             with suppress(StreamTimeoutError):
                 await outbound.aready(until - now, timer=self._timer)
-        if outbound._buffer.frames:
+        if outbound.queued:
             due = heard - self._ahead
         if due > now and due > clock.now():
             await clock.sleep_until(due)
@@ -136,9 +136,9 @@ class LeadPacer:
         """
         # What was sent is queued; only what a source has must be asked for.
         announced = self._outbound._source is None or self._outbound.pending
-        frame = self._outbound.pull(self._start + self._frames * self._frame)
+        frame = self._outbound.pull(self.heard_until)
         self._frames += 1
-        self._flows = not frame._filler
+        self._flows = not frame.filler
         self._unannounced = self._flows and not announced
         if self._flows:
             self._held_up = False

@@ -34,11 +34,9 @@ class CallTimeline:
 
     def media_ms(self, timestamp_ms: float | None, now: float) -> float | None:
         """Where audio of this stamp belongs; None where the stamp is missing or not to be believed."""
-        if self._began is None:
-            self._began = now
+        elapsed_ms = self.elapsed_ms(now)
         if timestamp_ms is None:
             return None
-        elapsed_ms = (now - self._began) * 1000
         if self._base_ms is None:
             self._base_ms = elapsed_ms - timestamp_ms
         media_ms = self._base_ms + timestamp_ms

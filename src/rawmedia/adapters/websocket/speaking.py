@@ -75,33 +75,36 @@ class Speaking:
             SocketClosedError: The socket is gone.
             StreamFailedError: Somebody failed the stream.
         """
-        pacer = self._pacer
-        pacer.restart()
+        self._pacer.restart()
         try:
-            while True:
-                try:
-                    await pacer.ready()
-                    if self._leg._state == "suspended":
-                        await self._resumed()
-                        pacer.restart()
-                        continue
-                    frame = pacer.pull()
-                except EndOfStreamError:
-                    await self._play_out(attachment)
-                    return
-                except StreamClosedError:
-                    return  # the program wants no more to be heard
-                if self._clears:
-                    cleared_at = await self._clear(attachment)
-                    pacer.restart()
-                    if frame.position < cleared_at:
-                        continue
-                if attachment.dialect.marks:
-                    await self._send_marked(attachment, frame)
-                else:
-                    await attachment.say(frame)
+            await self._run(attachment)
         finally:
-            pacer.close()
+            self._pacer.close()
+
+    async def _run(self, attachment: Attachment) -> None:
+        pacer = self._pacer
+        while True:
+            try:
+                await pacer.ready()
+                if self._leg.state == "suspended":
+                    await self._resumed()
+                    pacer.restart()
+                    continue
+                frame = pacer.pull()
+            except EndOfStreamError:
+                await self._play_out(attachment)
+                return
+            except StreamClosedError:
+                return
+            if self._clears:
+                cleared_at = await self._clear(attachment)
+                pacer.restart()
+                if frame.position < cleared_at:
+                    continue
+            if attachment.dialect.marks:
+                await self._send_marked(attachment, frame)
+            else:
+                await attachment.say(frame)
 
     async def _play_out(self, attachment: Attachment) -> None:
         """Stay until the last audio is heard, so that its marks are told where nobody answers them."""

@@ -155,10 +155,8 @@ class MixInput:
 
     def hear(self, frame: AudioFrame, lock: threading.RLock) -> None:
         """Take what was said; the mix's lock is only held while that is put where it is rendered from."""
-        route, samples = self._original_route, None
-        if not route.silent:
-            own = frame._format is self._format and self._converter is None
-            samples = frame.samples if own else self._converted(frame)
+        route = self._original_route
+        samples = None if route.silent else self._converted(frame)
         # Whether there is a pause matters only to who waits for one.
         speaks = self._mixing.timing == "consecutive" and self._speaks(frame)
         if samples is None and not speaks:
@@ -228,7 +226,7 @@ class MixInput:
 
     def _look_ahead(self, playout: SpeechPlayout, samples: int) -> None:
         """Hold speech that could begin until the original is down."""
-        if not playout.ready or playout.speaking or self._original_route.silent:
+        if playout.speaking or not playout.ready or self._original_route.silent:
             self._wait = None
         elif self._wait is None:
             self._wait = self._time_to_lower()
